@@ -1,0 +1,98 @@
+"""All that a plugin imports, and nothing else of ours; `API` counts its incompatible changes."""
+
+from agent.abilities import (
+    Actions,
+    Context,
+    Credential,
+    CredentialState,
+    KeyValue,
+    Login,
+    Notifier,
+    NotifierContext,
+    Observer,
+    Running,
+    Secret,
+    StateMachine,
+    Surroundings,
+    Verdict,
+)
+from agent.clock import Clock
+from agent.errors import (
+    ActionError,
+    AgentError,
+    ConfigError,
+    DeliveryError,
+    LoginError,
+    PluginError,
+)
+from agent.hookspecs import (
+    RegisterCommand,
+    RegisterMachine,
+    RegisterNotifier,
+    RegisterObserver,
+    RegisterRule,
+    hookimpl,
+)
+from agent.model import (
+    UNKNOWN,
+    Action,
+    CoreReason,
+    Expectation,
+    Incident,
+    Notice,
+    NoticeReason,
+    NoticeType,
+    Receipt,
+    Report,
+    Severity,
+)
+from agent.settings import Duration, SecretText, Settings
+from agent.watched import Watched
+
+API = 1
+
+__all__ = [
+    "API",
+    "UNKNOWN",
+    "Action",
+    "ActionError",
+    "Actions",
+    "AgentError",
+    "Clock",
+    "ConfigError",
+    "Context",
+    "CoreReason",
+    "Credential",
+    "CredentialState",
+    "DeliveryError",
+    "Duration",
+    "Expectation",
+    "Incident",
+    "KeyValue",
+    "Login",
+    "LoginError",
+    "Notice",
+    "NoticeReason",
+    "NoticeType",
+    "Notifier",
+    "NotifierContext",
+    "Observer",
+    "PluginError",
+    "Receipt",
+    "RegisterCommand",
+    "RegisterMachine",
+    "RegisterNotifier",
+    "RegisterObserver",
+    "RegisterRule",
+    "Report",
+    "Running",
+    "Secret",
+    "SecretText",
+    "Settings",
+    "Severity",
+    "StateMachine",
+    "Surroundings",
+    "Verdict",
+    "Watched",
+    "hookimpl",
+]

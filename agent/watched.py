@@ -1,0 +1,61 @@
+"""A value that its owner sets and others may watch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Watched(Generic[T]):
+    """One value and those who want to know when it changes.
+
+    Belongs to the event loop's thread. Setting an equal value is no change. A subscriber is
+    called at once, in the order of subscription, and must neither block nor raise.
+    """
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+        self._subscribers: list[Callable[[T], None]] = []
+
+    def __repr__(self) -> str:
+        return f"Watched({self._value!r})"
+
+    @property
+    def value(self) -> T:
+        return self._value
+
+    def set(self, value: T) -> None:
+        if value == self._value:
+            return
+        self._value = value
+        for tell in tuple(self._subscribers):
+            tell(value)
+
+    def subscribe(self, tell: Callable[[T], None]) -> Callable[[], None]:
+        """Have `tell` called with each new value; returns what ends the subscription."""
+        self._subscribers.append(tell)
+
+        def unsubscribe() -> None:
+            if tell in self._subscribers:
+                self._subscribers.remove(tell)
+
+        return unsubscribe
+
+    async def until(self, holds: Callable[[T], bool]) -> T:
+        """Wait for a value that `holds`; returns it, at once if the present one does."""
+        if holds(self._value):
+            return self._value
+        found: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def look(value: T) -> None:
+            if not found.done() and holds(value):
+                found.set_result(value)
+
+        unsubscribe = self.subscribe(look)
+        try:
+            return await found
+        finally:
+            unsubscribe()

@@ -1,0 +1,1 @@
+"""The built-in plugins; each comes in through the same door as a stranger's."""
