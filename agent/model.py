@@ -91,7 +91,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What is known of one machine: its latest report, and since when its state has held."""
+    """What is known of one machine: its latest report, and since when its state has held.
+
+    `resumes` is the state, and its `since`, that a former run of the agent knew last.
+    """
 
     machine: Machine
     state: str
@@ -103,6 +106,7 @@ class Status:
     next_change_at: datetime | None = None
     attributes: Mapping[str, Json] = field(default_factory=dict)
     measures: Mapping[str, float] = field(default_factory=dict)
+    resumes: tuple[str, datetime] | None = None
 
     @property
     def is_unknown(self) -> bool:

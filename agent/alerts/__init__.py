@@ -1,0 +1,1 @@
+"""Decides: what of a change is told to whom, and in which words. Pure."""

@@ -1,0 +1,1 @@
+"""The `openbell` program, one module a family of commands."""

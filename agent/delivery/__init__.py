@@ -1,0 +1,1 @@
+"""Acts: hands notices to their receivers, off the main line."""

@@ -1,0 +1,165 @@
+"""The rule table: what is a problem, how bad, for how long, and what it explains away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from agent.model import UNKNOWN, Action, CoreReason, Machine, Severity, Status
+
+MARKET = "market"
+"""The role whose `UNKNOWN` counts as `LIVE`: without a calendar, alarms stay on."""
+
+LIVE = "LIVE"
+ANY = "*"
+
+Key = tuple[str, str | None]
+"""A problem's identity: the rule's id and the group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The states that a rule wants of a role: some, any (`*`), or all but some (`!X`)."""
+
+    wanted: frozenset[str]
+    unwanted: frozenset[str]
+
+    @classmethod
+    def of(cls, words: Iterable[str]) -> Match:
+        words = tuple(words)
+        return cls(
+            frozenset(word for word in words if not word.startswith("!")),
+            frozenset(word[1:] for word in words if word.startswith("!")),
+        )
+
+    def holds(self, status: Status) -> bool | None:
+        """Whether the status is wanted; `None` where an `UNKNOWN` leaves it undecided."""
+        if ANY in self.wanted:
+            return True
+        if not status.is_unknown:
+            return status.state in self.wanted or (bool(self.unwanted) and status.state not in self.unwanted)
+        if UNKNOWN in self.wanted:
+            return True
+        if status.machine.role == MARKET and status.reason != CoreReason.NOT_PROBED:
+            return LIVE in self.wanted or (bool(self.unwanted) and LIVE not in self.unwanted)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One line of the table; the order of the table is the order of priority."""
+
+    id: str
+    code: str
+    when: tuple[tuple[str, Match], ...]
+    severity: Severity
+    color: str
+    severity_in: Mapping[str, Severity] = field(default_factory=dict)
+    suppresses: frozenset[str] = frozenset()
+    suppress_extend: timedelta = timedelta(0)
+    hold_for: timedelta = timedelta(0)
+    clear_for: timedelta = timedelta(0)
+    probe_first: frozenset[str] = frozenset()
+    message: str | None = None
+    action: Action | None = None
+
+    @property
+    def names_the_session(self) -> bool:
+        """Whether it says how things are when nothing is wrong, and so is never a problem."""
+        return self.severity is Severity.OK
+
+    def severity_at(self, session: Status | None) -> Severity:
+        """How bad it is in the session: its reason decides before its state."""
+        if session is None:
+            return self.severity
+        state = LIVE if session.is_unknown else session.state
+        by_state = self.severity_in.get(state, self.severity)
+        return self.severity_in.get(session.reason, by_state)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A rule bound to one group: which machines it looks at, and which problems hide it."""
+
+    rule: Rule
+    group: str | None
+    conditions: tuple[tuple[Match, tuple[str, ...]], ...]
+    session: str | None
+    suppressors: tuple[tuple[Key, timedelta], ...]
+    ask_first: tuple[str, ...]
+
+    @property
+    def key(self) -> Key:
+        return (self.rule.id, self.group)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """The whole table, bound to the machines that there are."""
+
+    scopes: tuple[Scope, ...]
+    machines: tuple[Machine, ...]
+    session: str | None
+    readiness: tuple[tuple[str, Match], ...] = ()
+    startup_grace: timedelta = timedelta(seconds=5)
+    probe_patience: timedelta = timedelta(seconds=2)
+
+
+def bind(
+    rules: Sequence[Rule],
+    machines: Sequence[Machine],
+    *,
+    session: str | None,
+    readiness: Mapping[str, Iterable[str]] | None = None,
+    startup_grace: timedelta = timedelta(seconds=5),
+) -> Ruleset:
+    """Bind the table to the machines, rule by rule and group by group, in the table's order."""
+    by_name = {machine.name: machine for machine in machines}
+    home = by_name[session].group if session is not None else None
+    scopes = [
+        _scope(rule, group, rules, machines)
+        for rule in rules
+        for group in _groups(rule, machines)
+        if not rule.names_the_session or group == home
+    ]
+    return Ruleset(
+        scopes=tuple(scopes),
+        machines=tuple(machines),
+        session=session,
+        readiness=tuple((role, Match.of(words)) for role, words in (readiness or {}).items()),
+        startup_grace=startup_grace,
+    )
+
+
+def _groups(rule: Rule, machines: Sequence[Machine]) -> list[str | None]:
+    roles = {role for role, _ in rule.when}
+    return list(dict.fromkeys(m.group for m in machines if ANY in roles or m.role in roles))
+
+
+def _members(role: str, group: str | None, machines: Sequence[Machine]) -> tuple[str, ...]:
+    """The group's machines of a role, or, where it has none, those that belong to no group."""
+    own = tuple(m.name for m in machines if m.group == group and role in (m.role, ANY))
+    if own or role == ANY:
+        return own
+    return tuple(m.name for m in machines if m.group is None and m.role == role)
+
+
+def _scope(rule: Rule, group: str | None, rules: Sequence[Rule], machines: Sequence[Machine]) -> Scope:
+    sessions = _members(MARKET, group, machines)
+    homes = (group,) if group is None else (group, None)
+    return Scope(
+        rule=rule,
+        group=group,
+        conditions=tuple((match, _members(role, group, machines)) for role, match in rule.when),
+        session=sessions[0] if sessions else None,
+        suppressors=tuple(
+            ((other.id, home), other.suppress_extend)
+            for other in rules
+            if rule.id in other.suppresses
+            for home in homes
+        ),
+        ask_first=tuple(
+            name for role in sorted(rule.probe_first) for name in _members(role, group, machines)
+        ),
+    )

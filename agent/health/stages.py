@@ -1,0 +1,106 @@
+"""The stages of a problem, and what of them is remembered from one evaluation to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from agent.health.rules import Key, Scope
+
+
+class Stage(StrEnum):
+    """How far a problem has come."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    CLEARING = "clearing"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is remembered of a problem between two evaluations."""
+
+    stage: Stage
+    since: datetime
+    stage_since: datetime
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it counts: it has come further than pending."""
+        return self.stage is not Stage.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All that an evaluation remembers of the former ones.
+
+    `ended` has the instants at which suppressing problems ended, while that still matters.
+    """
+
+    started_at: datetime
+    held: Mapping[Key, Held] = field(default_factory=dict)
+    ended: Mapping[Key, datetime] = field(default_factory=dict)
+
+
+def advance(
+    scope: Scope, matches: bool | None, held: Held | None, *, patience: timedelta, now: datetime
+) -> Held | None:
+    """The problem's next stage, `None` when there is none.
+
+    Where `matches` is `None`, it cannot be known, and the stage stays as it is: silence neither
+    raises a problem nor clears one. `patience` is how long it waits beyond its `for`.
+    """
+    if matches is None:
+        return held
+    if matches:
+        held = held or Held(Stage.PENDING, now, now)
+        due = held.since + scope.rule.hold_for + patience
+        begins = held.stage is Stage.CLEARING or (held.stage is Stage.PENDING and now >= due)
+        return replace(held, stage=Stage.ACTIVE, stage_since=now) if begins else held
+    if held is None or held.stage is Stage.PENDING:
+        return None
+    if held.stage is Stage.ACTIVE:
+        held = replace(held, stage=Stage.CLEARING, stage_since=now)
+    return held if now < held.stage_since + scope.rule.clear_for else None
+
+
+def endings(
+    scopes: Iterable[Scope], memory: Memory, held: Mapping[Key, Held], now: datetime
+) -> dict[Key, datetime]:
+    """When the suppressing problems ended whose `suppress_extend` still runs."""
+    ended = {}
+    for scope in scopes:
+        if not scope.rule.suppress_extend or scope.key in held:
+            continue
+        before = memory.held.get(scope.key)
+        was_on = before is not None and before.is_on
+        at = now if was_on else memory.ended.get(scope.key)
+        if at is not None and now < at + scope.rule.suppress_extend:
+            ended[scope.key] = at
+    return ended
+
+
+def suppressors(
+    scope: Scope, held: Mapping[Key, Held], ended: Mapping[Key, datetime], now: datetime
+) -> tuple[str, ...]:
+    """The rules whose problems explain this one, or did until a moment ago."""
+    found = []
+    for key, extend in scope.suppressors:
+        other = held.get(key)
+        if (other is not None and other.is_on) or (key in ended and now < ended[key] + extend):
+            found.append(key[0])
+    return tuple(dict.fromkeys(found))
+
+
+def shift(memory: Memory, step: timedelta) -> Memory:
+    """The memory after the wall clock was set by `step`: its instants move, its ages stay."""
+    return Memory(
+        memory.started_at + step,
+        {
+            key: Held(held.stage, held.since + step, held.stage_since + step)
+            for key, held in memory.held.items()
+        },
+        {key: at + step for key, at in memory.ended.items()},
+    )

@@ -1,0 +1,1 @@
+"""Acts: keeps what has happened on disk."""

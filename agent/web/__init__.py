@@ -1,0 +1,1 @@
+"""Acts: serves what has been published; reads ready values only and never probes."""
