@@ -120,7 +120,7 @@ class Context(Protocol):
 
     @property
     def http(self) -> aiohttp.ClientSession:
-        """The shared HTTP session: verified TLS, no redirects of its own, total timeout 15 s."""
+        """The shared HTTP session: verified TLS, proxy settings of the host ignored, 15 s in all."""
         ...
 
     def credential(self, name: str) -> Credential:
@@ -194,7 +194,7 @@ class NotifierContext:
 
     @property
     def http(self) -> aiohttp.ClientSession:
-        """The shared HTTP session: verified TLS, no redirects of its own, total timeout 15 s."""
+        """The shared HTTP session: verified TLS, proxy settings of the host ignored, 15 s in all."""
         return self.open_http()
 
 

@@ -70,6 +70,10 @@ class SystemClock:
     def timeout(self, seconds: float | None) -> asyncio.Timeout:
         return asyncio.timeout(seconds)
 
+    def wall(self) -> datetime:
+        """The machine's own wall clock as it stands, steps and all."""
+        return datetime.now(UTC)
+
     def follow(self) -> timedelta:
         """Follow the machine's wall clock; returns the step, zero when it was within the limit.
 

@@ -46,8 +46,7 @@ def _problems(before: Evaluation | None, after: Evaluation, now: datetime) -> It
         old, new = former.get(key), present.get(key)
         if (old.phase if old else None) == (new.phase if new else None):
             continue
-        told = new or old
-        assert told is not None
+        told = new or former[key]
         yield Transition(
             at=now,
             subject=Subject.PROBLEM,

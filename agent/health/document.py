@@ -202,7 +202,9 @@ def compose(
 
 
 def content(document: HealthDocument) -> object:
-    """What a revision counts: all but what moves by itself, the stamps, ages and measures."""
+    """What a revision counts: all but what moves by itself: stamps, measures, and the details in
+    attributes, of which whatever matters to people is in a message as well.
+    """
     moving = {"observed_at", "valid_until", "measures", "attributes"}
     machines = {name: part.model_dump(exclude=moving) for name, part in document.machines.items()}
     kept = document.model_dump(exclude={"generated_at", "valid_until", "revision", "machines", "agent"})

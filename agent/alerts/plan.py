@@ -1,0 +1,100 @@
+"""Decides whether a change of the leading answer is told, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from agent.model import Action, Incident, Json, Notice, NoticeReason, NoticeType, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The leading answer, as far as telling it goes; `rank` orders severities, worst highest."""
+
+    code: str
+    severity: Severity
+    message: str
+    since: datetime
+    machines: tuple[Mapping[str, str], ...] = ()
+    action: Action | None = None
+    summary: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What people were told last, and have not been told the end of."""
+
+    incident: Incident
+    code: str
+    severity: Severity
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is remembered as told, and the notice to send, if any."""
+
+    told: Told | None
+    notice: Notice | None
+
+
+def plan(told: Told | None, answer: Answer, *, now: datetime, agent: str, url: str, new_id: str) -> Plan:
+    """The plan for a leading answer, given what people know.
+
+    A problem is told when it is new, worse, or another one; a lesser severity of the same
+    problem is not. Its end is told once, to those who were told the problem. `new_id` becomes
+    the notice's id and, where one opens, the incident's.
+    """
+    reason = _reason(told, answer)
+    if reason is None:
+        return Plan(told, None)
+    incident = told.incident if told is not None else Incident(id=new_id, opened_at=answer.since, url=url)
+    recovered = reason is NoticeReason.RECOVERED
+    notice = Notice(
+        id=new_id,
+        type=NoticeType.RECOVERY if recovered else NoticeType.PROBLEM,
+        reason=reason,
+        code=answer.code,
+        severity=answer.severity,
+        message=_recovery(told, answer, now) if told is not None and recovered else answer.message,
+        since=answer.since,
+        created_at=now,
+        agent=agent,
+        incident=incident,
+        machines=answer.machines,
+        action=answer.action,
+        duration=now - incident.opened_at if recovered else None,
+        document=answer.summary or {},
+    )
+    if recovered:
+        return Plan(None, notice)
+    return Plan(
+        Told(incident=incident, code=answer.code, severity=answer.severity, since=answer.since), notice
+    )
+
+
+def shift(told: Told | None, step: timedelta) -> Told | None:
+    """What was told, after the wall clock was set by `step`."""
+    if told is None:
+        return None
+    incident = replace(told.incident, opened_at=told.incident.opened_at + step)
+    return replace(told, incident=incident, since=told.since + step)
+
+
+def _reason(told: Told | None, answer: Answer) -> NoticeReason | None:
+    if not answer.severity.is_problem:
+        return NoticeReason.RECOVERED if told is not None else None
+    if told is None:
+        return NoticeReason.FIRST
+    if answer.severity.rank > told.severity.rank:
+        return NoticeReason.WORSE
+    if answer.code != told.code:
+        return NoticeReason.CAUSE_CHANGED
+    return None
+
+
+def _recovery(told: Told, answer: Answer, now: datetime) -> str:
+    lasted = str(timedelta(seconds=round((now - told.incident.opened_at).total_seconds())))
+    return f"{told.code} is over after {lasted}. {answer.message}".rstrip()

@@ -1,0 +1,185 @@
+"""Loads `agent.toml`: reads it, fills in secrets, brings in plugins, binds and checks it whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from agent.config import rule_table
+from agent.config.blueprint import Blueprint, MachinePlan, NotifierPlan
+from agent.config.complaints import complain, suggest
+from agent.config.reading import Document, read
+from agent.config.schema import AgentSettings, MachineTable, NotifierTable
+from agent.config.secrets import resolve
+from agent.errors import ConfigError
+from agent.health.rules import MARKET, bind
+from agent.model import Machine
+from agent.registry import Registry, load_plugins
+from agent.runtime import selfcheck
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Blueprint:
+    """The blueprint of a file. Raises `ConfigError` with every problem that was found, a line each."""
+    document = read(path)
+    values, secrets = resolve(
+        document.values,
+        environment=os.environ if environment is None else environment,
+        folder=path.parent,
+        positions=document.positions,
+        path=path,
+    )
+    settings = _settings(document, values)
+    registry = load_plugins(settings.plugins.enable)
+    return _Binding(document, settings, registry).blueprint(secrets)
+
+
+def _settings(document: Document, values: Mapping[str, Any]) -> AgentSettings:
+    try:
+        return AgentSettings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(complain(error, document, ()))) from None
+
+
+class _Binding:
+    """Binds one file's settings to the kinds that the plugins offer, gathering all complaints."""
+
+    def __init__(self, document: Document, settings: AgentSettings, registry: Registry) -> None:
+        self._document = document
+        self._settings = settings
+        self._registry = registry
+        self._complaints: list[str] = []
+
+    def blueprint(self, secrets: frozenset[str]) -> Blueprint:
+        self._check_plugins()
+        machines = [self._machine(name, table) for name, table in self._settings.machines.items()]
+        notifiers = [self._notifier(name, table) for name, table in self._settings.notifiers.items()]
+        session = self._session([plan.machine for plan in machines])
+        everyone = [*(plan.machine for plan in machines), selfcheck.MACHINE]
+        table = self._rules(everyone)
+        if self._complaints:
+            raise ConfigError("\n".join(self._complaints))
+        rules = tuple(rule_table.as_rule(one) for one in table)
+        return Blueprint(
+            path=self._document.path,
+            settings=self._settings,
+            registry=self._registry,
+            machines=tuple(machines),
+            notifiers=tuple(notifiers),
+            rules=rules,
+            ruleset=bind(
+                rules,
+                everyone,
+                session=session,
+                readiness=self._settings.readiness.require,
+                startup_grace=self._settings.startup_grace,
+            ),
+            secrets=secrets | _secrets_of(self._settings, *(p.settings for p in (*machines, *notifiers))),
+            warnings=tuple(self._document.insecure),
+        )
+
+    def _complain(self, place: tuple[str | int, ...], text: str) -> None:
+        line = self._document.positions.line(place)
+        key = ".".join(str(part) for part in place)
+        self._complaints.append(f"{self._document.path}:{line}: {key}: {text}")
+
+    def _check_plugins(self) -> None:
+        for name in self._settings.plugins.enable:
+            listed = self._registry.plugins.get(name)
+            if listed is not None and listed.origin == "not installed":
+                text = f"{listed.error}; install it into this environment or take it off the list"
+                self._complain(("plugins", "enable"), text)
+
+    def _some_plugin_failed(self) -> bool:
+        return any(listed.state == "failed" for listed in self._registry.plugins.values())
+
+    def _machine(self, name: str, table: MachineTable) -> MachinePlan:
+        place = ("machines", name)
+        kind = self._registry.machines.get(table.kind)
+        if name == selfcheck.NAME:
+            self._complain(place, '"agent" is the core\'s own machine; give this one another name')
+        if kind is None and not self._some_plugin_failed():
+            text = f'"{table.kind}": no loaded plugin offers this kind; '
+            self._complain((*place, "kind"), text + suggest(table.kind, sorted(self._registry.machines)))
+        machine = Machine(
+            name=name,
+            kind=table.kind,
+            role=kind.role if kind is not None else name,
+            group=table.group,
+            states=kind.states if kind is not None else frozenset(),
+            reasons=kind.reasons if kind is not None else frozenset(),
+            actions=kind.actions if kind is not None else frozenset(),
+        )
+        return MachinePlan(
+            machine=machine,
+            kind=kind,
+            settings=self._own(place, kind.settings, table.own) if kind is not None else None,
+            every=table.every,
+            timeout=table.timeout,
+            expect=table.expect,
+        )
+
+    def _notifier(self, name: str, table: NotifierTable) -> NotifierPlan:
+        place = ("notifiers", name)
+        kind = self._registry.notifiers.get(table.kind)
+        if kind is None and not self._some_plugin_failed():
+            text = f'"{table.kind}": no loaded plugin offers this kind; '
+            self._complain((*place, "kind"), text + suggest(table.kind, sorted(self._registry.notifiers)))
+        return NotifierPlan(
+            name=name,
+            kind_name=table.kind,
+            kind=kind,
+            settings=self._own(place, kind.settings, table.own) if kind is not None else None,
+            timeout=table.timeout,
+        )
+
+    def _own(
+        self, place: tuple[str, ...], model: type[BaseModel], own: Mapping[str, Any]
+    ) -> BaseModel | None:
+        """The plugin's settings from its part of the table."""
+        try:
+            settings = model.model_validate(own)
+        except ValidationError as error:
+            self._complaints += complain(error, self._document, place)
+            return None
+        wanted = getattr(settings, "credential", None)
+        if isinstance(wanted, str) and wanted not in self._settings.credentials:
+            known = sorted(self._settings.credentials)
+            text = f'"{wanted}": there is no [credentials.{wanted}]; {suggest(wanted, known)}'
+            self._complain((*place, "credential"), text)
+        return settings
+
+    def _session(self, machines: list[Machine]) -> str | None:
+        markets = [machine.name for machine in machines if machine.role == MARKET]
+        wanted = self._settings.session
+        if wanted is not None and wanted not in markets:
+            text = f'"{wanted}" is not a market machine; {suggest(wanted, markets)}'
+            self._complain(("session",), text)
+        return wanted or (markets[0] if markets else None)
+
+    def _rules(self, machines: list[Machine]) -> list[Any]:
+        own = list(self._settings.rule) or list(rule_table.default_table())
+        table = rule_table.place(own, self._registry.rules)
+        for place, text in rule_table.check(table, machines, self._settings.readiness.require):
+            self._complain(place, text)
+        return table
+
+
+def _secrets_of(*models: BaseModel | None) -> frozenset[str]:
+    """Every `SecretText` in the settings, for the redactor to know."""
+    found: set[str] = set()
+    ahead: list[object] = list(models)
+    while ahead:
+        one = ahead.pop()
+        if isinstance(one, SecretStr):
+            found.add(one.get_secret_value())
+        elif isinstance(one, BaseModel):
+            ahead += [getattr(one, name) for name in type(one).model_fields]
+        elif isinstance(one, dict):
+            ahead += one.values()
+        elif isinstance(one, list | tuple | set):
+            ahead += one
+    return frozenset(found)

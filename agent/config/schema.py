@@ -1,0 +1,150 @@
+"""The tables of `agent.toml` that the core itself understands."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from agent.model import Expectation, Severity
+from agent.runtime.credentials.settings import CredentialSettings
+from agent.settings import Duration, SecretText, Settings
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+"""Of a machine, a notifier, a credential, a rule: lower case, digits, `-` and `_`."""
+
+States = list[str]
+
+
+class Server(Settings):
+    """`[server]`: where the page and the API answer."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    url: str | None = None
+    """The address as people reach it, behind a proxy for example; made of host and port otherwise."""
+    allowed_hosts: list[str] = []
+    """Further names for which requests are taken, beside the address itself and localhost."""
+    read_token: SecretText | None = None
+    control_token: SecretText | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @model_validator(mode="after")
+    def _open_only_to_those_with_a_token(self) -> Server:
+        if not self.is_loopback and not (self.read_token and self.control_token):
+            raise ValueError(
+                f"host {self.host!r} is reachable from other machines: set read_token and "
+                "control_token, or use 127.0.0.1 behind a proxy that asks who is there"
+            )
+        return self
+
+
+class EmbeddedSimulator(Settings):
+    """`[simulator]`: the broker that comes with the agent, for `environment = "simulated"`."""
+
+    port: int = Field(default=9000, ge=0, le=65535)
+    seed: int = 1
+    always_open: bool = False
+
+
+class Plugins(Settings):
+    """`[plugins]`: the installed third-party plugins that take part."""
+
+    enable: list[str] = []
+
+
+class Readiness(Settings):
+    """`[readiness]`: the states that trading requires, by role."""
+
+    require: dict[str, States] = {"auth": ["VALID"], "feed": ["CONNECTED"]}
+
+
+class MachineTable(BaseModel):
+    """`[machines.NAME]`: what the core reads of it; the rest is the plugin's own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str
+    group: Name | None = None
+    every: Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=timedelta(days=1))] = timedelta(
+        seconds=15
+    )
+    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(minutes=10))] = timedelta(seconds=10)
+    expect: dict[str, Expectation] = {
+        "LIVE": Expectation.DATA,
+        "PRE_OPEN": Expectation.CONNECTION,
+        "CLOSED": Expectation.NOTHING,
+    }
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The plugin's part of the table."""
+        return dict(self.model_extra or {})
+
+
+class NotifierTable(BaseModel):
+    """`[notifiers.NAME]`: what the core reads of it; the rest is the plugin's own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str
+    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(minutes=10))] = timedelta(seconds=15)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The plugin's part of the table."""
+        return dict(self.model_extra or {})
+
+
+class RuleTable(Settings):
+    """`[[rule]]`: one line of the rule table."""
+
+    id: Name
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,39}$")]
+    when: dict[str, States | str]
+    severity: Severity
+    severity_in: dict[str, Severity] = {}
+    suppresses: list[str] = []
+    suppress_extend: Duration = timedelta(0)
+    hold_for: Duration = Field(default=timedelta(0), alias="for")
+    clear_for: Duration = timedelta(0)
+    probe_first: list[str] = []
+    action: str | None = None
+    color: str | None = None
+    message: str | None = None
+
+    @model_validator(mode="after")
+    def _looks_at_something(self) -> RuleTable:
+        if not self.when:
+            raise ValueError('when is empty: name at least one role, as in when = { feed = ["STALE"] }')
+        return self
+
+
+class AgentSettings(Settings):
+    """The whole file."""
+
+    name: str = "openbell"
+    environment: Literal["live", "simulated"] = "live"
+    session: Name | None = None
+    """The market machine whose state names the document; the first one if not given."""
+    data: str = "data"
+    """The folder for the journal and the control token, beside this file."""
+    startup_grace: Duration = timedelta(seconds=5)
+    server: Server = Server()
+    simulator: EmbeddedSimulator = EmbeddedSimulator()
+    plugins: Plugins = Plugins()
+    credentials: dict[Name, CredentialSettings] = {}
+    machines: dict[Name, MachineTable] = Field(default={}, min_length=1)
+    notifiers: dict[Name, NotifierTable] = {}
+    rule: list[RuleTable] = []
+    readiness: Readiness = Readiness()

@@ -1,0 +1,229 @@
+"""Brings plugins in: lists what is installed, imports what is named, keeps what each one offers."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+from pydantic import BaseModel
+
+from agent import hookspecs
+from agent.abilities import Observer
+from agent.errors import PluginError
+from agent.text import plain
+
+if TYPE_CHECKING:
+    import click
+
+BUILT_IN = {
+    "market": "plugins.market",
+    "auth": "plugins.auth",
+    "feed": "plugins.feed",
+    "notifiers": "plugins.notifiers",
+}
+"""The built-in plugins by name; they come in by the same door as any other."""
+
+RESERVED_KINDS = frozenset({"agent"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineKind:
+    """A kind of state machine that a plugin offers."""
+
+    kind: str
+    plugin: str
+    factory: Callable[..., object]
+    settings: type[BaseModel]
+    role: str
+    states: frozenset[str]
+    reasons: frozenset[str]
+    actions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifierKind:
+    """A kind of notifier that a plugin offers."""
+
+    kind: str
+    plugin: str
+    factory: Callable[..., Any]
+    settings: type[BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedRule:
+    """A rule that comes with a plugin, and its place in the table."""
+
+    rule: Mapping[str, object]
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """An installed plugin as it is listed: `loaded`, `available` (not named) or `failed`."""
+
+    name: str
+    state: str
+    origin: str
+    version: str | None = None
+    error: str | None = None
+
+
+@dataclass
+class _Offers:
+    """What one plugin registers; kept only if all of its hooks went well."""
+
+    plugin: str
+    machines: dict[str, MachineKind] = field(default_factory=dict)
+    notifiers: dict[str, NotifierKind] = field(default_factory=dict)
+    rules: list[OfferedRule] = field(default_factory=list)
+    observers: dict[str, Observer] = field(default_factory=dict)
+    commands: list[click.Command] = field(default_factory=list)
+
+    def machine(
+        self,
+        kind: str,
+        factory: Callable[..., object],
+        *,
+        settings: type[BaseModel],
+        role: str,
+        states: Iterable[str],
+        reasons: Iterable[str],
+        actions: Iterable[str] = (),
+    ) -> None:
+        if kind in RESERVED_KINDS:
+            raise PluginError(f"the kind {kind!r} is the core's own")
+        self.machines[kind] = MachineKind(
+            kind=kind,
+            plugin=self.plugin,
+            factory=factory,
+            settings=settings,
+            role=role,
+            states=frozenset(map(str, states)),
+            reasons=frozenset(map(str, reasons)),
+            actions=frozenset(map(str, actions)),
+        )
+
+    def notifier(self, kind: str, factory: Callable[..., Any], *, settings: type[BaseModel]) -> None:
+        self.notifiers[kind] = NotifierKind(kind=kind, plugin=self.plugin, factory=factory, settings=settings)
+
+    def rule(
+        self, rule: Mapping[str, object], *, before: str | None = None, after: str | None = None
+    ) -> None:
+        self.rules.append(OfferedRule(dict(rule), before, after))
+
+    def observer(self, name: str, observer: Observer) -> None:
+        self.observers[f"{self.plugin}.{name}"] = observer
+
+    def command(self, command: click.Command) -> None:
+        self.commands.append(command)
+
+
+class Registry:
+    """All that the loaded plugins offer, and the list of those installed."""
+
+    def __init__(self) -> None:
+        self.machines: dict[str, MachineKind] = {}
+        self.notifiers: dict[str, NotifierKind] = {}
+        self.rules: list[OfferedRule] = []
+        self.observers: dict[str, Observer] = {}
+        self.commands: dict[str, click.Command] = {}
+        self.plugins: dict[str, Installed] = {}
+        self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
+        self._pluggy.add_hookspecs(hookspecs)
+
+    def load(self, name: str, load: Callable[[], object], *, origin: str, version: str | None) -> None:
+        """Import one plugin and call its hooks; what goes wrong is its own, and listed."""
+        error = None
+        try:
+            self._take(self._call_hooks(name, load()))
+        except (Exception, SystemExit) as problem:  # noqa: BLE001 - the fence around a plugin's import and hooks
+            error = plain(f"{type(problem).__name__}: {problem}")
+            if self._pluggy.has_plugin(name):
+                self._pluggy.unregister(name=name)
+        self.plugins[name] = Installed(
+            name=name,
+            state="loaded" if error is None else "failed",
+            origin=origin,
+            version=version,
+            error=error,
+        )
+
+    def _call_hooks(self, name: str, plugin: object) -> _Offers:
+        others = self._pluggy.get_plugins()
+        self._pluggy.register(plugin, name)
+        self._refuse_unknown_hooks(plugin)
+        offers = _Offers(name)
+        for hook, register in (
+            ("openbell_state_machines", offers.machine),
+            ("openbell_notifiers", offers.notifier),
+            ("openbell_rules", offers.rule),
+            ("openbell_observers", offers.observer),
+            ("openbell_commands", offers.command),
+        ):
+            self._pluggy.subset_hook_caller(hook, others)(register=register)
+        return offers
+
+    def _refuse_unknown_hooks(self, plugin: object) -> None:
+        for hook in self._pluggy.get_hookcallers(plugin) or []:
+            if hook.spec is None:
+                raise PluginError(f"there is no hook {hook.name!r}")
+
+    def _take(self, offers: _Offers) -> None:
+        for kind in offers.machines.keys() & self.machines.keys():
+            raise PluginError(f"the machine kind {kind!r} is {self.machines[kind].plugin}'s already")
+        for kind in offers.notifiers.keys() & self.notifiers.keys():
+            raise PluginError(f"the notifier kind {kind!r} is {self.notifiers[kind].plugin}'s already")
+        self.machines |= offers.machines
+        self.notifiers |= offers.notifiers
+        self.rules += offers.rules
+        self.observers |= offers.observers
+        for command in offers.commands:
+            self.commands.setdefault(command.name or "", command)
+
+
+def load_plugins(enable: Sequence[str] = ()) -> Registry:
+    """Load the built-in plugins and the installed ones that `enable` names; list all the others.
+
+    A name that is not installed is listed as failed, like a plugin that cannot be imported.
+    """
+    registry = Registry()
+    for name, module in BUILT_IN.items():
+        registry.load(name, lambda m=module: importlib.import_module(m), origin="built in", version=None)  # type: ignore[misc]
+    strangers = {point.name: point for point in _strangers()}
+    for name in enable:
+        if name in strangers:
+            point = strangers[name]
+            registry.load(name, point.load, origin=_origin(point), version=_version(point))
+        elif name not in BUILT_IN:
+            known = ", ".join(sorted(strangers)) or "none"
+            registry.plugins[name] = Installed(
+                name=name,
+                state="failed",
+                origin="not installed",
+                error=f"no installed package offers the plugin {name!r} (installed: {known})",
+            )
+    for name, point in strangers.items():
+        if name not in registry.plugins:
+            registry.plugins[name] = Installed(
+                name=name, state="available", origin=_origin(point), version=_version(point)
+            )
+    return registry
+
+
+def _strangers() -> list[EntryPoint]:
+    """The installed entry points but our own; a built-in plugin's name cannot be taken."""
+    return [point for point in entry_points(group=hookspecs.PROJECT) if point.name not in BUILT_IN]
+
+
+def _origin(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.value
+
+
+def _version(point: EntryPoint) -> str | None:
+    return point.dist.version if point.dist is not None else None

@@ -1,0 +1,1 @@
+"""Acts: runs the line from the probe to the published document."""

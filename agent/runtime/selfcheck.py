@@ -1,0 +1,51 @@
+"""The core's own machine, `agent`: whether the one that watches is itself well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent.model import Machine, Report
+
+NAME = "agent"
+LAG_LIMIT_MS = 500.0
+
+MACHINE = Machine(
+    name=NAME,
+    kind="agent",
+    role="agent",
+    states=frozenset({"WELL", "DEGRADED"}),
+    reasons=frozenset({"NOMINAL", "STORE", "LOOP_LAG", "PLUGIN_ERROR", "NOTIFIER_FAILING", "CREDENTIAL"}),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the agent knows of itself; each mapping has the name of the failing part and why."""
+
+    store_error: str | None = None
+    plugin_errors: Mapping[str, str] = field(default_factory=dict)
+    notifier_errors: Mapping[str, str] = field(default_factory=dict)
+    credential_troubles: Mapping[str, str] = field(default_factory=dict)
+    loop_lag_ms: float = 0.0
+
+
+def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> Report:
+    """The agent's report of itself; the gravest trouble names it, and the message has them all."""
+    troubles = [
+        *([("STORE", facts.store_error)] if facts.store_error else []),
+        *(("CREDENTIAL", f"credential {name}: {why}") for name, why in facts.credential_troubles.items()),
+        *(("PLUGIN_ERROR", f"plugin {name}: {why}") for name, why in facts.plugin_errors.items()),
+        *(("NOTIFIER_FAILING", f"notifier {name}: {why}") for name, why in facts.notifier_errors.items()),
+    ]
+    if facts.loop_lag_ms > LAG_LIMIT_MS:
+        troubles.append(("LOOP_LAG", f"the event loop was held up for {facts.loop_lag_ms:.0f} ms"))
+    return Report(
+        state="DEGRADED" if troubles else "WELL",
+        reason=troubles[0][0] if troubles else "NOMINAL",
+        message="; ".join(why for _, why in troubles)[:500] or "All parts of the agent are well",
+        observed_at=now,
+        valid_for=timedelta(seconds=30),
+        measures=measures,
+    )

@@ -1,0 +1,199 @@
+"""The journal: what has happened, in one SQLite file, written by one thread in whole commits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from agent.errors import StoreError
+from agent.model import Transition
+from agent.store.migrations import migrate
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S = 5.0
+_STOP = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is written in one transaction: edges, and the values that replace former ones."""
+
+    transitions: tuple[Transition, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)
+    """Called on the event loop once the entry is on disk, or with the error that kept it off."""
+
+
+class Journal:
+    """One file, one writer thread, group commit with `synchronous=FULL`.
+
+    `append` never blocks and never raises: what cannot be written is told to the entry's
+    `written`, and the loop goes on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._values: dict[str, str] = {}
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self) -> None:
+        """Open or make the file, bring its schema up to date, read the values. Raises `StoreError`."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            connection = _connect(self.path)
+            try:
+                migrate(connection)
+                self._values = dict(connection.execute("SELECT key, value FROM value"))
+            finally:
+                connection.close()
+            self.path.chmod(0o600)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(_explain(self.path, error)) from error
+
+    def start(self) -> None:
+        """Start the writer; needs the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
+        self._thread.start()
+
+    def append(self, entry: Entry) -> None:
+        self._values.update(entry.values)
+        self._queue.put(entry)
+
+    def value(self, key: str) -> str | None:
+        """The latest value under a key, written or about to be."""
+        return self._values.get(key)
+
+    async def close(self) -> None:
+        """Write what is waiting, and end the thread."""
+        if self._thread is not None:
+            self._queue.put(_STOP)
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
+
+    async def history(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, object]]:
+        """The latest transitions, newest first, from below the id `before`. Raises `StoreError`."""
+        return await asyncio.to_thread(self._read_history, limit, before)
+
+    def _read_history(self, limit: int, before: int | None) -> list[dict[str, object]]:
+        try:
+            connection = _connect(self.path)
+            try:
+                connection.row_factory = sqlite3.Row
+                rows = connection.execute(
+                    "SELECT * FROM transition WHERE id < ? ORDER BY id DESC LIMIT ?",
+                    (before if before is not None else 2**62, limit),
+                )
+                return [_as_read(row) for row in rows]
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise StoreError(_explain(self.path, error)) from error
+
+    def _write_all(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while True:
+            entries = self._take()
+            last = entries[-1] is _STOP
+            batch = [entry for entry in entries if entry is not None]
+            error: StoreError | None = None
+            try:
+                connection = connection or _connect(self.path)
+                _commit(connection, batch)
+            except (OSError, sqlite3.Error) as problem:
+                error = StoreError(_explain(self.path, problem))
+                if connection is not None:
+                    connection.close()
+                    connection = None
+            self._tell(batch, error)
+            if last:
+                if connection is not None:
+                    connection.close()
+                return
+
+    def _take(self) -> list[Entry | None]:
+        """All that is waiting, at least one; what has gathered goes into one commit."""
+        entries = [self._queue.get()]
+        while entries[-1] is not _STOP:
+            try:
+                entries.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return entries
+
+    def _tell(self, batch: Sequence[Entry], error: StoreError | None) -> None:
+        loop = self._loop
+        for entry in batch:
+            if entry.written is not None and loop is not None and not loop.is_closed():
+                loop.call_soon_threadsafe(entry.written, error)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _commit(connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
+    if not batch:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for entry in batch:
+            connection.executemany(
+                "INSERT INTO transition (at, subject, name, grp, before, after, reason, message)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [_row(transition) for transition in entry.transitions],
+            )
+            connection.executemany(
+                "INSERT INTO value (key, value) VALUES (?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                entry.values,
+            )
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _row(transition: Transition) -> tuple[object, ...]:
+    return (
+        transition.at.isoformat(),
+        transition.subject,
+        transition.name,
+        transition.group,
+        transition.before,
+        transition.after,
+        transition.reason,
+        transition.message,
+    )
+
+
+def _as_read(row: sqlite3.Row) -> dict[str, object]:
+    read = {key: row[key] for key in row.keys() if key != "grp"}  # noqa: SIM118 - a Row iterates its values
+    return {**read, "at": datetime.fromisoformat(row["at"]), "group": row["grp"]}
+
+
+def _explain(path: Path, error: Exception) -> str:
+    text = str(error)
+    if "disk is full" in text or "No space" in text:
+        return f"{path}: the disk is full; free some space, writing goes on by itself"
+    if "not a database" in text or "malformed" in text:
+        return f"{path}: this is not a whole openbell journal ({text}); move it aside to start a new one"
+    if "readonly" in text or "unable to open" in text or isinstance(error, PermissionError):
+        return (
+            f"{path}: cannot be opened for writing ({text}); let this user write to the file and its folder"
+        )
+    return f"{path}: {text}"

@@ -1,0 +1,47 @@
+"""The journal's schema, one step a version; a step is never changed once released."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from agent.errors import StoreError
+
+STEPS = (
+    """
+    CREATE TABLE transition (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        name TEXT NOT NULL,
+        grp TEXT,
+        before TEXT,
+        after TEXT,
+        reason TEXT NOT NULL,
+        message TEXT NOT NULL
+    );
+    CREATE TABLE value (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema forward, each step in a transaction of its own.
+
+    Raises `StoreError` for a file that a newer program wrote, and leaves it as it is.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(STEPS):
+        raise StoreError(
+            f"the journal has schema {version}, and this program knows {len(STEPS)}: "
+            "it was written by a newer openbell; start that one, or another journal"
+        )
+    for number, step in enumerate(STEPS[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in filter(None, (part.strip() for part in step.split(";"))):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,88 @@
+"""What a new run of the agent must know of the former one, as one JSON text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agent.alerts.plan import Told
+from agent.health.stages import Held, Memory, Stage
+from agent.model import Incident, Severity, Status
+
+KEY = "core:snapshot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The last revision, the states and since when they held, the open problems, what was told."""
+
+    revision: int
+    states: Mapping[str, tuple[str, datetime]]
+    memory: Memory
+    told: Told | None
+
+
+def pack(revision: int, statuses: Mapping[str, Status], memory: Memory, told: Told | None) -> str:
+    """Write a snapshot as text; a machine that is unknown now keeps what was known before."""
+    states = {
+        name: (status.resumes if status.is_unknown else (status.state, status.since))
+        for name, status in statuses.items()
+    }
+    return json.dumps(
+        {
+            "revision": revision,
+            "states": {name: [kept[0], kept[1].isoformat()] for name, kept in states.items() if kept},
+            "started_at": memory.started_at.isoformat(),
+            "held": [
+                [rule, group, held.stage, held.since.isoformat(), held.stage_since.isoformat()]
+                for (rule, group), held in memory.held.items()
+            ],
+            "ended": [[rule, group, at.isoformat()] for (rule, group), at in memory.ended.items()],
+            "told": _pack_told(told),
+        }
+    )
+
+
+def unpack(text: str) -> Snapshot:
+    """Read a snapshot. Raises `ValueError` or `KeyError` for a text that is not one."""
+    read: dict[str, Any] = json.loads(text)
+    at = datetime.fromisoformat
+    return Snapshot(
+        revision=int(read["revision"]),
+        states={name: (state, at(since)) for name, (state, since) in read["states"].items()},
+        memory=Memory(
+            at(read["started_at"]),
+            {
+                (rule, group): Held(Stage(stage), at(since), at(stage_since))
+                for rule, group, stage, since, stage_since in read["held"]
+            },
+            {(rule, group): at(ended) for rule, group, ended in read["ended"]},
+        ),
+        told=_unpack_told(read["told"]),
+    )
+
+
+def _pack_told(told: Told | None) -> dict[str, object] | None:
+    if told is None:
+        return None
+    return {
+        "incident": [told.incident.id, told.incident.opened_at.isoformat(), told.incident.url],
+        "code": told.code,
+        "severity": told.severity,
+        "since": told.since.isoformat(),
+    }
+
+
+def _unpack_told(read: dict[str, Any] | None) -> Told | None:
+    if read is None:
+        return None
+    id_, opened_at, url = read["incident"]
+    return Told(
+        incident=Incident(id=id_, opened_at=datetime.fromisoformat(opened_at), url=url),
+        code=read["code"],
+        severity=Severity(read["severity"]),
+        since=datetime.fromisoformat(read["since"]),
+    )
