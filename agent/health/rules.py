@@ -137,7 +137,7 @@ def _groups(rule: Rule, machines: Sequence[Machine]) -> list[str | None]:
     return list(dict.fromkeys(m.group for m in machines if ANY in roles or m.role in roles))
 
 
-def _members(role: str, group: str | None, machines: Sequence[Machine]) -> tuple[str, ...]:
+def members(role: str, group: str | None, machines: Sequence[Machine]) -> tuple[str, ...]:
     """The group's machines of a role, or, where it has none, those that belong to no group."""
     own = tuple(m.name for m in machines if m.group == group and role in (m.role, ANY))
     if own or role == ANY:
@@ -146,12 +146,12 @@ def _members(role: str, group: str | None, machines: Sequence[Machine]) -> tuple
 
 
 def _scope(rule: Rule, group: str | None, rules: Sequence[Rule], machines: Sequence[Machine]) -> Scope:
-    sessions = _members(MARKET, group, machines)
+    sessions = members(MARKET, group, machines)
     homes = (group,) if group is None else (group, None)
     return Scope(
         rule=rule,
         group=group,
-        conditions=tuple((match, _members(role, group, machines)) for role, match in rule.when),
+        conditions=tuple((match, members(role, group, machines)) for role, match in rule.when),
         session=sessions[0] if sessions else None,
         suppressors=tuple(
             ((other.id, home), other.suppress_extend)
@@ -159,7 +159,5 @@ def _scope(rule: Rule, group: str | None, rules: Sequence[Rule], machines: Seque
             if rule.id in other.suppresses
             for home in homes
         ),
-        ask_first=tuple(
-            name for role in sorted(rule.probe_first) for name in _members(role, group, machines)
-        ),
+        ask_first=tuple(name for role in sorted(rule.probe_first) for name in members(role, group, machines)),
     )

@@ -36,6 +36,7 @@ class Consequences:
     wake_at: Callable[[datetime | None], None]
     statuses_changed: Callable[[Mapping[str, Status]], None]
     notify: Callable[[Notice], None]
+    published: Callable[[], None]
     stored: Callable[[StoreError | None], None]
     describe: Callable[[], AgentPart]
 
@@ -135,6 +136,7 @@ class Core:
 
         def written(error: StoreError | None) -> None:
             self._do.stored(error)
+            self._do.published()
             if notice is not None:
                 self._do.notify(notice)
 

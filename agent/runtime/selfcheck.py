@@ -10,6 +10,7 @@ from agent.model import Machine, Report
 
 NAME = "agent"
 LAG_LIMIT_MS = 500.0
+VALID_FOR = timedelta(seconds=30)
 
 MACHINE = Machine(
     name=NAME,
@@ -46,6 +47,6 @@ def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> R
         reason=troubles[0][0] if troubles else "NOMINAL",
         message="; ".join(why for _, why in troubles)[:500] or "All parts of the agent are well",
         observed_at=now,
-        valid_for=timedelta(seconds=30),
+        valid_for=VALID_FOR,
         measures=measures,
     )

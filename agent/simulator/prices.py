@@ -1,0 +1,165 @@
+"""A random walk that anyone can repeat: the quote is a function of seed, token and second.
+
+A day has a mark every five minutes, walked from the day's anchor; between two marks the price runs
+straight, and each second bounces it a tick off the line, as trades bounce between bid and offer.
+High and low follow exactly from the marks passed, so nothing has to be remembered between seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from random import Random
+from typing import Final, NamedTuple
+
+from agent.simulator import hours
+from agent.simulator.instruments import Segment, divisor_of, instrument, is_index, segment_of
+
+MARK: Final = 300
+MARKS: Final = hours.DAY // MARK
+FIRST_MARK: Final = 9 * 3600 // MARK
+"""The night before 09:00 is flat."""
+
+_WORD: Final = 2**64 - 1
+_WITH_OPEN_INTEREST: Final = frozenset({Segment.NFO, Segment.CDS, Segment.BFO, Segment.BCD, Segment.MCX})
+
+
+class Level(NamedTuple):
+    """One step of the market depth."""
+
+    quantity: int
+    price: int
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One instrument at one second; prices are integers as the wire has them, `at` is a Unix second."""
+
+    token: int
+    at: int
+    last: int
+    last_quantity: int
+    average: int
+    volume: int
+    buy_quantity: int
+    sell_quantity: int
+    open: int
+    high: int
+    low: int
+    close: int
+    open_interest: int
+    open_interest_high: int
+    open_interest_low: int
+    bids: tuple[Level, ...]
+    offers: tuple[Level, ...]
+
+    @property
+    def divisor(self) -> int:
+        return divisor_of(self.token)
+
+
+class Day(NamedTuple):
+    """The marks of one instrument's day, and the highest and lowest so far at each of them."""
+
+    marks: tuple[int, ...]
+    highs: tuple[int, ...]
+    lows: tuple[int, ...]
+
+
+def quote(seed: int, token: int, second: int) -> Quote:
+    """What the exchange says of the instrument at that second."""
+    number, of_day = divmod(second + hours.IST_OFFSET, hours.DAY)
+    day, tick = walk(seed, token, number), tick_of(token)
+    middle, high, low = _position(day, of_day, tick)
+    noise = mix(seed, token, second)
+    last = middle + (noise % 3 - 1) * tick
+    traded = max(of_day - FIRST_MARK * MARK, 0)
+    lot = instrument(token).lot_size
+    bids = _levels(mix(noise, 1), middle, -tick, lot)
+    offers = _levels(mix(noise, 2), middle, tick, lot)
+    interest, grown = _open_interest(token, traded)
+    return Quote(
+        token=token,
+        at=second,
+        last=last,
+        last_quantity=lot * (1 + (noise >> 8) % 50),
+        average=(day.marks[0] + high + low + last) // 4,
+        volume=lot * (traded * 40 + (noise >> 16) % 40),
+        buy_quantity=sum(level.quantity for level in bids) * 30,
+        sell_quantity=sum(level.quantity for level in offers) * 30,
+        open=day.marks[0],
+        high=high + tick,
+        low=low - tick,
+        close=previous_close(seed, token, number),
+        open_interest=grown,
+        open_interest_high=grown,
+        open_interest_low=interest,
+        bids=() if is_index(token) else bids,
+        offers=() if is_index(token) else offers,
+    )
+
+
+@lru_cache(maxsize=8_192)
+def walk(seed: int, token: int, day: int) -> Day:
+    """The instrument's whole day; `day` counts from 1970-01-01 in India."""
+    random = Random(f"{seed}:{token}:{day}")
+    tick = tick_of(token)
+    base = round(instrument(token).price * divisor_of(token) / tick)
+    stride = max(base * 0.0004, 1.0)
+    anchor = round(base * (1 + random.gauss(0, 0.003)))
+    steps = (round(random.gauss(0, stride)) for _ in range(MARKS - FIRST_MARK))
+    path = accumulate(steps, lambda at, step: max(at + step, base // 2, 10), initial=anchor)
+    marks = (anchor * tick,) * FIRST_MARK + tuple(at * tick for at in path)
+    return Day(marks, tuple(accumulate(marks, max)), tuple(accumulate(marks, min)))
+
+
+@lru_cache(maxsize=8_192)
+def previous_close(seed: int, token: int, day: int) -> int:
+    """Where the instrument stood at the end of the weekday before."""
+    marks = walk(seed, token, hours.weekday_before(day)).marks
+    return marks[hours.close_of_day(segment_of(token)) // MARK]
+
+
+def tick_of(token: int) -> int:
+    """The smallest step of the price, in the wire's units."""
+    return max(round(instrument(token).tick_size * divisor_of(token)), 1)
+
+
+def _position(day: Day, of_day: int, tick: int) -> tuple[int, int, int]:
+    """The middle of the market, its high and its low so far."""
+    mark, elapsed = divmod(of_day, MARK)
+    here, there = day.marks[mark], day.marks[mark + 1]
+    middle = here + (there - here) // tick * elapsed // MARK * tick
+    return middle, max(day.highs[mark], middle), min(day.lows[mark], middle)
+
+
+def _open_interest(token: int, traded: int) -> tuple[int, int]:
+    """At the start of the day and after that many seconds of trade; derivatives alone have any."""
+    if segment_of(token) not in _WITH_OPEN_INTEREST:
+        return 0, 0
+    lot = instrument(token).lot_size
+    start = lot * (9_000 + token % 999)
+    return start, start + lot * (traded // 60)
+
+
+def _levels(noise: int, middle: int, step: int, lot: int) -> tuple[Level, ...]:
+    return tuple(
+        Level(
+            quantity=lot * (1 + (noise >> 6 * depth) % 400),
+            price=max(middle + step * (depth + 1), 0),
+            orders=1 + (noise >> 5 * depth) % 23,
+        )
+        for depth in range(5)
+    )
+
+
+def mix(*words: int) -> int:
+    """64 well-stirred bits of the words, the same on every machine (after splitmix64)."""
+    state = 0x9E3779B97F4A7C15
+    for word in words:
+        state = (state ^ word) * 0xBF58476D1CE4E5B9 & _WORD
+        state = (state ^ state >> 29) * 0x94D049BB133111EB & _WORD
+        state ^= state >> 31
+    return state

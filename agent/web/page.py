@@ -1,0 +1,39 @@
+"""The status page: three static files, read once."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from aiohttp import web
+
+from agent.web.access import Access, Scope
+from agent.web.guard import Handler, give_session, scoped
+
+FILES = {
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+
+
+class Page:
+    """Serves the page; opening it gives its person a session."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        folder = files("agent.web") / "static"
+        self._bodies = {path: (folder / name).read_bytes() for path, (name, _) in FILES.items()}
+
+    def routes(self) -> list[tuple[str, str, Handler]]:
+        return [
+            ("GET", path, scoped(Scope.READ if path == "/" else Scope.PUBLIC, self.file)) for path in FILES
+        ]
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        _, kind = FILES[request.path]
+        answer = web.Response(body=self._bodies[request.path], content_type=kind, charset="utf-8")
+        answer.headers["Cache-Control"] = "no-cache"
+        if request.path == "/":
+            give_session(request, answer, self._access)
+        return answer

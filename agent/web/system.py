@@ -1,0 +1,141 @@
+"""`/api/system`: the document and its parts, from ready values; and what machines can be told to do."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from agent.errors import ActionError, StoreError
+from agent.health.document import HealthDocument, Outcome
+from agent.runtime.agent import Agent
+from agent.runtime.publishing import Published, as_json, summary
+from agent.web.access import Scope
+from agent.web.guard import CALLER, Handler, scoped
+from agent.web.health_json import MEDIA_TYPE, health_json
+from agent.web.problems import problem
+
+READ_ACTIONS = frozenset({"verify"})
+"""Actions that change nothing by themselves, so that whoever may read may have them done."""
+
+HISTORY_LIMIT = 1_000
+
+
+class System:
+    """The handlers; they read what is published and never probe."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def routes(self) -> list[tuple[str, str, Handler]]:
+        at = "/api/system"
+        return [
+            ("GET", f"{at}/health", scoped(Scope.READ, self.health)),
+            ("GET", f"{at}/health/summary", scoped(Scope.PUBLIC, self.summary)),
+            ("GET", f"{at}/health/{{machine}}", scoped(Scope.READ, self.machine)),
+            ("POST", f"{at}/health/{{machine}}/{{action}}", scoped(Scope.READ, self.act)),
+            ("GET", f"{at}/ready", scoped(Scope.PUBLIC, self.ready)),
+            ("GET", f"{at}/tradable", scoped(Scope.PUBLIC, self.tradable)),
+            ("GET", f"{at}/history", scoped(Scope.READ, self.history)),
+            ("GET", "/livez", scoped(Scope.PUBLIC, self.livez)),
+            ("GET", "/readyz", scoped(Scope.PUBLIC, self.readyz)),
+        ]
+
+    async def health(self, request: web.Request) -> web.StreamResponse:
+        published = self._published()
+        document = published.document
+        if MEDIA_TYPE in request.headers.get("Accept", ""):
+            status, body = health_json(document)
+            return web.Response(status=status, body=as_json(body), content_type=MEDIA_TYPE)
+        if published.etag in request.headers.get("If-None-Match", ""):
+            return web.Response(status=304, headers={"ETag": published.etag, "Cache-Control": "no-cache"})
+        failing = document.status is Outcome.FAIL and request.query.get("strict") == "1"
+        return web.Response(
+            status=503 if failing else 200,
+            body=published.body,
+            content_type="application/json",
+            headers={"ETag": published.etag, "Cache-Control": "no-cache"},
+        )
+
+    async def summary(self, request: web.Request) -> web.StreamResponse:
+        document = self._document()
+        return _json(summary(document), 503 if document.status is Outcome.FAIL else 200)
+
+    async def machine(self, request: web.Request) -> web.StreamResponse:
+        document = self._document()
+        name = request.match_info["machine"]
+        part = document.machines.get(name)
+        if part is None:
+            return _no_machine(document)
+        return _json({"name": name, **part.model_dump(mode="json")})
+
+    async def act(self, request: web.Request) -> web.StreamResponse:
+        name, action = request.match_info["machine"], request.match_info["action"]
+        if action not in READ_ACTIONS and Scope.CONTROL not in request[CALLER].scopes:
+            return problem(401, "This needs a token of the scope control, or a session of the page.")
+        if name not in self._agent.machines:
+            return _no_machine(self._document())
+        known = sorted(self._agent.machines[name].plan.machine.actions)
+        if action not in known:
+            return problem(404, f"{name} has no such action.", known=known)
+        try:
+            done = await self._agent.act(name, action)
+        except ActionError as error:
+            return problem(409, str(error))
+        part = self._document().machines[name]
+        return _json({"done": done, "machine": {"name": name, **part.model_dump(mode="json")}})
+
+    async def ready(self, request: web.Request) -> web.StreamResponse:
+        document = self._document()
+        return self._answer("ready", document.ready, document)
+
+    async def tradable(self, request: web.Request) -> web.StreamResponse:
+        document = self._document()
+        return self._answer("tradable", document.tradable, document)
+
+    async def history(self, request: web.Request) -> web.StreamResponse:
+        try:
+            limit = int(request.query.get("limit", "100"))
+            before = int(request.query["before"]) if "before" in request.query else None
+        except ValueError:
+            return problem(400, "limit and before are whole numbers.")
+        if not 1 <= limit <= HISTORY_LIMIT:
+            return problem(400, f"limit is from 1 to {HISTORY_LIMIT}.")
+        try:
+            rows = await self._agent.journal.history(limit=limit, before=before)
+        except StoreError as error:
+            return problem(503, str(error))
+        following = rows[-1]["id"] if len(rows) == limit else None
+        return _json({"transitions": rows, "next_before": following})
+
+    async def livez(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(text="ok\n")
+
+    async def readyz(self, request: web.Request) -> web.StreamResponse:
+        starting = self._agent.core.evaluation is None or self._agent.core.evaluation.is_starting
+        return web.Response(text="starting\n" if starting else "ok\n", status=503 if starting else 200)
+
+    def _answer(self, word: str, holds: bool, document: HealthDocument) -> web.StreamResponse:
+        body = {
+            word: holds,
+            "code": document.code,
+            "blockers": [blocker.model_dump(mode="json") for blocker in document.blockers],
+            "market": document.market.state if document.market is not None else None,
+            "valid_until": document.valid_until,
+        }
+        return _json(body, 200 if holds else 503)
+
+    def _published(self) -> Published:
+        published = self._agent.publisher.latest
+        if published is None:
+            raise web.HTTPServiceUnavailable(reason="The agent has not published anything yet.")
+        return published
+
+    def _document(self) -> HealthDocument:
+        return self._published().document
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=as_json(body), content_type="application/json")
+
+
+def _no_machine(document: HealthDocument) -> web.StreamResponse:
+    return problem(404, "There is no such machine.", known=sorted(document.machines))
