@@ -22,8 +22,16 @@ from agent.registry import Registry, load_plugins
 from agent.runtime import selfcheck
 
 
-def load(path: Path, environment: Mapping[str, str] | None = None) -> Blueprint:
-    """The blueprint of a file. Raises `ConfigError` with every problem that was found, a line each."""
+def load(
+    path: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    overrides: Mapping[tuple[str, ...], Any] | None = None,
+) -> Blueprint:
+    """The blueprint of a file. Raises `ConfigError` with every problem that was found, a line each.
+
+    `overrides` are values, by their place, that win over the file's.
+    """
     document = read(path)
     values, secrets = resolve(
         document.values,
@@ -32,9 +40,17 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Blueprint:
         positions=document.positions,
         path=path,
     )
+    for place, value in (overrides or {}).items():
+        _put(values, place, value)
     settings = _settings(document, values)
     registry = load_plugins(settings.plugins.enable)
     return _Binding(document, settings, registry).blueprint(secrets)
+
+
+def _put(values: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
+    for name in place[:-1]:
+        values = values.setdefault(name, {})
+    values[place[-1]] = value
 
 
 def _settings(document: Document, values: Mapping[str, Any]) -> AgentSettings:

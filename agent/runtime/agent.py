@@ -44,7 +44,10 @@ DRAIN_S = 3.0
 
 
 class Agent:
-    """Owns what runs. The web server reads `publisher` and `journal`, and calls `act`."""
+    """Owns what runs. The web server reads `publisher` and `journal`, and calls `act`.
+
+    `learn` is told each credential's value, so that it can be kept out of the log.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Agent:
         clock: SystemClock,
         base_url: str,
         simulator: str | None = None,
+        learn: Callable[[str], None] = lambda secret: None,
     ) -> None:
         self.blueprint = blueprint
         self.clock = clock
@@ -72,6 +76,7 @@ class Agent:
             store=JournaledValues(self.journal, "credentials"),
             folder=blueprint.path.parent,
         )
+        self._learn = learn
         self._observers: list[Observing] = []
         self._markets = self._markets_by_machine()
         self._plugin_errors: dict[str, str] = {}

@@ -1,0 +1,41 @@
+"""`openbell plugins`: what is installed, what takes part, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from agent.cli.options import config_option, json_option
+from agent.config.enabled import enabled_plugins
+from agent.registry import Installed, Registry, load_plugins
+
+
+@click.command()
+@config_option
+@json_option
+def plugins(config: Path, as_json: bool) -> None:
+    """List the installed plugins, and the kinds of machines and notifiers that they offer."""
+    registry = load_plugins(enabled_plugins(config))
+    if as_json:
+        rows = [{**asdict(one), "kinds": _kinds(registry, one.name)} for one in registry.plugins.values()]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for one in registry.plugins.values():
+        click.echo(_line(registry, one))
+
+
+def _kinds(registry: Registry, plugin: str) -> list[str]:
+    machines = [kind.kind for kind in registry.machines.values() if kind.plugin == plugin]
+    notifiers = [kind.kind for kind in registry.notifiers.values() if kind.plugin == plugin]
+    return machines + notifiers
+
+
+def _line(registry: Registry, one: Installed) -> str:
+    version = f" {one.version}" if one.version else ""
+    kinds = ", ".join(_kinds(registry, one.name))
+    notes = {"available": f'name it in [plugins] enable = ["{one.name}"] to use it'}
+    rest = one.error or kinds or notes.get(one.state, "")
+    return f"{one.name:<16} {one.state:<10} {one.origin + version:<24} {rest}"

@@ -1,0 +1,127 @@
+"""Reaches a running agent over HTTP, with the control token of the same user where there is one."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from agent.config.schema import Server
+from agent.errors import AgentError, ConfigError
+from agent.web.access import CONTROL_TOKEN_FILE
+
+TIMEOUT_S = 10.0
+EVENTS_TIMEOUT_S = 60.0
+"""A stream sends a comment every 15 s; one that is silent for so long is dead."""
+
+
+class Unreachable(AgentError):  # noqa: N818 - the state of an agent, not a mistake
+    """No agent answers at the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer's status, headers and body; `json` is the body read as JSON."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise AgentError("what answers there is not an openbell agent") from None
+
+
+class Reach:
+    """One agent's address and, where this user may read it, its control token."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(f"--url {url}: expected an address such as http://127.0.0.1:8000")
+        self.url = url.rstrip("/")
+        self._secure = parts.scheme == "https"
+        self._host = parts.hostname
+        self._port = parts.port
+        self._path = parts.path.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def ask(self, path: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
+        """One request; redirects are not followed. Raises `Unreachable`."""
+        connection = self._connect(TIMEOUT_S)
+        try:
+            connection.request(method, self._path + path, headers={**self._headers, **(headers or {})})
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from None
+        finally:
+            connection.close()
+
+    def documents(self) -> Iterator[dict[str, Any]]:
+        """The documents as they come, the present one first. Raises `Unreachable` when they end."""
+        connection = self._connect(EVENTS_TIMEOUT_S)
+        try:
+            connection.request("GET", self._path + "/api/system/events", headers=self._headers)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise AgentError(f"{self.url}: the agent answers {answer.status}; it may want a token")
+            event = ""
+            for raw in answer:
+                line = raw.decode().rstrip("\n")
+                if line.startswith("event: "):
+                    event = line.removeprefix("event: ")
+                elif line.startswith("data: ") and event == "document":
+                    yield json.loads(line.removeprefix("data: "))
+            raise Unreachable(f"{self.url}: the agent has ended")
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from None
+        finally:
+            connection.close()
+
+    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        return kind(self._host, self._port, timeout=timeout_s)
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        why = "no answer in time" if isinstance(error, socket.timeout) else str(error) or "no answer"
+        return Unreachable(f"{self.url}: no agent answers there ({why}); is it running?")
+
+
+def reach(config: Path, url: str | None) -> Reach:
+    """The agent of a configuration, or the one at `url`.
+
+    The file is read for its address and data folder only: a fault elsewhere in it does not
+    matter to somebody who wants to know how the running agent is.
+    """
+    server, data = _server_of(config)
+    host = "127.0.0.1" if server.host in ("0.0.0.0", "::") else server.host
+    address = url or f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
+    return Reach(address, _token(config.parent / data))
+
+
+def _server_of(config: Path) -> tuple[Server, str]:
+    import tomllib
+
+    try:
+        values = tomllib.loads(config.read_text(encoding="utf-8"))
+        table = values.get("server", {})
+        server = Server(host=table.get("host", "127.0.0.1"), port=table.get("port", 8000))
+        return server, str(values.get("data", "data"))
+    except (OSError, ValueError, AttributeError):
+        return Server(), "data"
+
+
+def _token(folder: Path) -> str | None:
+    try:
+        return (folder / CONTROL_TOKEN_FILE).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None

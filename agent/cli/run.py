@@ -1,0 +1,131 @@
+"""`openbell run`: the agent in the foreground, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.logs import set_up_logs
+from agent.cli.options import Instant, config_option
+from agent.clock import SystemClock
+from agent.config.blueprint import Blueprint
+from agent.config.loading import load
+from agent.config.schema import Server
+from agent.errors import AgentError, ConfigError
+
+CALLBACK = "/api/auth/callback"
+
+
+@click.command()
+@config_option
+@click.option("--at", type=Instant(), help="Start the clock here; in the simulated environment only.")
+@click.option("--verbose", is_flag=True, help="Log what is done, not only what changes.")
+def run(config: Path, at: datetime | None, verbose: bool) -> None:
+    """Run the agent."""
+    run_agent(config, at=at, verbose=verbose)
+
+
+def run_agent(
+    config: Path,
+    *,
+    at: datetime | None = None,
+    verbose: bool = False,
+    overrides: Mapping[tuple[str, ...], Any] | None = None,
+) -> None:
+    """Load a configuration and run it to its end. Raises `AgentError` when it cannot be started."""
+    blueprint = load(config, overrides=overrides)
+    if at is not None and blueprint.settings.environment != "simulated":
+        raise ConfigError('--at is for environment = "simulated" only: a live broker has the real time')
+    redactor = set_up_logs(blueprint.secrets, verbose=verbose)
+    for warning in blueprint.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    asyncio.run(_run(blueprint, SystemClock(at), redactor.add))
+
+
+async def _run(blueprint: Blueprint, clock: SystemClock, learn: Any) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(blueprint, clock, learn) as addresses:
+        click.echo("openbell is ready: " + ", ".join(addresses))
+        await stop.wait()
+
+
+@asynccontextmanager
+async def serving(
+    blueprint: Blueprint, clock: SystemClock, learn: Any = lambda secret: None
+) -> AsyncIterator[list[str]]:
+    """The agent with its page and API, and its simulator if it has one; gives their addresses."""
+    from agent.runtime.agent import Agent
+    from agent.web.server import WebServer
+
+    settings = blueprint.settings
+    listener = bind(settings.server, blueprint.path)
+    base_url = settings.server.url or _address(settings.server, listener)
+    async with AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        addresses = [f"page and API at {base_url}"]
+        simulator = None
+        if settings.environment == "simulated":
+            simulator = await _simulator(blueprint, clock, base_url, stack)
+            addresses.append(f"simulated broker at {simulator}")
+        agent = Agent(blueprint, clock=clock, base_url=base_url, simulator=simulator, learn=learn)
+        stack.push_async_callback(agent.stop)
+        await agent.start()
+        server = WebServer(agent, listener=listener, base_url=base_url)
+        stack.push_async_callback(server.stop)
+        await server.start()
+        yield addresses
+
+
+def bind(server: Server, path: Path) -> socket.socket:
+    """A listening socket. Raises `ConfigError` when the address is taken or not ours."""
+    try:
+        return socket.create_server(
+            (server.host, server.port),
+            family=socket.AF_INET6 if ":" in server.host else socket.AF_INET,
+            backlog=1024,
+        )
+    except OSError as error:
+        where = f"{path}: server: {server.host}:{server.port}"
+        if error.errno == errno.EADDRINUSE:
+            text = "another program listens there; stop it, or set another port"
+        else:
+            text = f"{error.strerror or error}; set a host of this machine and a free port"
+        raise ConfigError(f"{where}: {text}") from None
+
+
+def _address(server: Server, listener: socket.socket) -> str:
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return f"http://{host}:{listener.getsockname()[1]}"
+
+
+async def _simulator(blueprint: Blueprint, clock: SystemClock, base_url: str, stack: AsyncExitStack) -> str:
+    from agent.simulator import Simulator
+
+    wanted = blueprint.settings.simulator
+    simulator = Simulator(
+        port=wanted.port,
+        seed=wanted.seed,
+        always_open=wanted.always_open,
+        redirect_url=base_url + CALLBACK,
+        now=clock.now,
+    )
+    try:
+        await stack.enter_async_context(simulator)
+    except OSError as error:
+        raise AgentError(
+            f"{blueprint.path}: simulator.port: 127.0.0.1:{wanted.port}: {error.strerror or error}; "
+            "stop what listens there, or set another port"
+        ) from None
+    return str(simulator.url)

@@ -1,0 +1,93 @@
+"""`openbell status`: the running agent's answer, for people and for monitoring systems."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.options import config_option, json_option, url_option
+from agent.cli.reach import Reach, Unreachable, reach
+
+EXIT = {"ok": 0, "info": 0, "warning": 1, "critical": 2, "unknown": 3}
+"""The Monitoring Plugins convention."""
+
+EXIT_UNREACHABLE = 3
+
+SIGNS = {"ok": "✔", "info": "i", "warning": "!", "unknown": "?", "critical": "✘"}
+COLORS = {"ok": "green", "info": "blue", "warning": "yellow", "unknown": "white", "critical": "red"}
+
+
+@click.command()
+@config_option
+@url_option
+@json_option
+@click.option("--watch", is_flag=True, help="Stay, and print a line at each change.")
+def status(config: Path, url: str | None, as_json: bool, watch: bool) -> None:
+    """Say how things are. Exits 0 when well, 1 on a warning, 2 when critical, 3 when unknown."""
+    try:
+        agent = reach(config, url)
+        if watch:
+            _watch(agent, as_json)
+        document = agent.ask("/api/system/health").json
+    except Unreachable as error:
+        click.echo(json.dumps({"error": str(error)}) if as_json else f"UNKNOWN: {error}")
+        sys.exit(EXIT_UNREACHABLE)
+    if "severity" not in document:
+        click.echo(f"UNKNOWN: {agent.url}: {document.get('detail', 'no document')}")
+        sys.exit(EXIT_UNREACHABLE)
+    click.echo(json.dumps(document, indent=2) if as_json else describe(document))
+    sys.exit(EXIT[document["severity"]])
+
+
+def _watch(agent: Reach, as_json: bool) -> None:
+    for document in agent.documents():
+        click.echo(json.dumps(document) if as_json else line(document))
+
+
+def line(document: dict[str, Any]) -> str:
+    """A document in one line."""
+    at = document["generated_at"][11:19]
+    machines = " ".join(f"{name}={part['state']}" for name, part in document["machines"].items())
+    head = click.style(f"{SIGNS[document['severity']]} {document['code']}", fg=COLORS[document["severity"]])
+    return f"{at} UTC  {head}  {document['message']}  [{machines}]"
+
+
+def describe(document: dict[str, Any]) -> str:
+    """A document as a short account: the answer, the machines, the problems, what to do."""
+    generated = datetime.fromisoformat(document["generated_at"])
+    severity = document["severity"]
+    head = click.style(f"{SIGNS[severity]} {document['code']}", fg=COLORS[severity], bold=True)
+    lines = [f"{head} ({severity}) for {_age(document['since'], generated)}: {document['message']}"]
+    action = document["action"]
+    if action is not None:
+        lines.append(f"  → {action['label']}: {action['method']} {action['href']}")
+    ready = "ready" if document["ready"] else "not ready"
+    tradable = "tradable" if document["tradable"] else "not tradable"
+    lines += ["", f"  {ready}, {tradable}"]
+    lines += [f"    waits for {b['machine']}: {b['state']} ({b['reason']})" for b in document["blockers"]]
+    lines.append("")
+    for name, part in document["machines"].items():
+        age = _age(part["since"], generated)
+        lines.append(f"  {name:<10} {part['state']:<13} {part['reason']:<20} {age:>9}  {part['message']}")
+    shown = [p for p in document["problems"] if p["code"] != document["code"]]
+    if shown:
+        lines += ["", "  further problems"]
+    for problem in shown:
+        by = f", explained by {', '.join(problem['suppressed_by'])}" if problem["suppressed_by"] else ""
+        lines.append(f"    {problem['code']} ({problem['severity']}, {problem['phase']}{by})")
+    return "\n".join(lines)
+
+
+def _age(since: str, now: datetime) -> str:
+    age = max(timedelta(0), now - datetime.fromisoformat(since).astimezone(UTC))
+    seconds = int(age.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
