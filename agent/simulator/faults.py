@@ -116,7 +116,7 @@ def _seconds(default: float) -> Parameter:
     return Parameter(default, "seconds from 0 to 86400", lambda value: _is_number(value, 0, MOST_SECONDS))
 
 
-def _flag(default: bool) -> Parameter:  # noqa: FBT001
+def _flag(*, default: bool) -> Parameter:
     return Parameter(default, "true or false", lambda value: isinstance(value, bool))
 
 

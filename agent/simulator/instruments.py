@@ -67,6 +67,10 @@ INSTRUMENTS: Final = (
     Instrument(108705031, "MCX", "GOLD26DECFUT", "GOLD", 76_400.0, 1.0, 100, "FUT", "MCX-FUT", "2026-12-04"),
 )
 
+_COLUMNS: Final = (
+    *("instrument_token", "exchange_token", "tradingsymbol", "name", "last_price", "expiry"),
+    *("strike", "tick_size", "lot_size", "instrument_type", "segment", "exchange"),
+)
 _BY_TOKEN: Final = {instrument.token: instrument for instrument in INSTRUMENTS}
 _BY_KEY: Final = {instrument.key: instrument for instrument in INSTRUMENTS}
 
@@ -98,10 +102,7 @@ def named(name: str) -> Instrument | None:
 
 def dump(exchange: str | None = None) -> str:
     """The instruments as the broker's CSV, all or those of one exchange."""
-    lines = [
-        "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
-        "instrument_type,segment,exchange"
-    ]
+    lines = [",".join(_COLUMNS)]
     lines += [
         f"{i.token},{i.token >> 8},{i.symbol},{i.name},0,{i.expiry},0,{i.tick_size:g},{i.lot_size},"
         f"{i.kind},{i.segment or i.exchange},{i.exchange}"
