@@ -19,7 +19,7 @@ from agent.errors import ConfigError
 from agent.health.rules import MARKET, bind
 from agent.model import Machine
 from agent.registry import Registry, load_plugins
-from agent.runtime import selfcheck
+from agent.health import self_check
 
 
 def load(
@@ -74,7 +74,7 @@ class _Binding:
         machines = [self._machine(name, table) for name, table in self._settings.machines.items()]
         notifiers = [self._notifier(name, table) for name, table in self._settings.notifiers.items()]
         session = self._session([plan.machine for plan in machines])
-        everyone = [*(plan.machine for plan in machines), selfcheck.MACHINE]
+        everyone = [*(plan.machine for plan in machines), self_check.MACHINE]
         table = self._rules(everyone)
         if self._complaints:
             raise ConfigError("\n".join(self._complaints))
@@ -115,7 +115,7 @@ class _Binding:
     def _machine(self, name: str, table: MachineTable) -> MachinePlan:
         place = ("machines", name)
         kind = self._registry.machines.get(table.kind)
-        if name == selfcheck.NAME:
+        if name == self_check.NAME:
             self._complain(place, '"agent" is the core\'s own machine; give this one another name')
         if kind is None and not self._some_plugin_failed():
             text = f'"{table.kind}": no loaded plugin offers this kind; '

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agent.health.fold import believe
@@ -80,6 +80,7 @@ class Evaluation:
 
 def evaluate(ruleset: Ruleset, known: Mapping[str, Status], memory: Memory, now: datetime) -> Evaluation:
     """Evaluate the whole table at one instant; repeating it at that instant changes nothing."""
+    memory = memory.before(now)
     statuses = {name: believe(status, now) for name, status in known.items()}
     starting = _starting_until(ruleset, statuses, memory, now)
     matches = {s.key: _matches(s, statuses, starting is not None) for s in ruleset.scopes}
@@ -97,7 +98,7 @@ def evaluate(ruleset: Ruleset, known: Mapping[str, Status], memory: Memory, now:
         for scope in ruleset.scopes
         if scope.key in held
     )
-    memory = Memory(memory.started_at, held, ended)
+    memory = Memory(memory.started_at, held, ended, now, replace(memory, at=None, former=None))
     return Evaluation(
         statuses=statuses,
         memory=memory,

@@ -37,11 +37,20 @@ class Memory:
     """All that an evaluation remembers of the former ones.
 
     `ended` has the instants at which suppressing problems ended, while that still matters.
+    `at` is the instant of this memory and `former` what was remembered before that instant:
+    further evaluations at it start from there, so that the order in which reports of one
+    instant come in changes nothing.
     """
 
     started_at: datetime
     held: Mapping[Key, Held] = field(default_factory=dict)
     ended: Mapping[Key, datetime] = field(default_factory=dict)
+    at: datetime | None = None
+    former: Memory | None = None
+
+    def before(self, now: datetime) -> Memory:
+        """What was remembered before `now`."""
+        return self.former if self.at == now and self.former is not None else self
 
 
 def advance(

@@ -15,7 +15,7 @@ from agent.errors import StoreError
 from agent.health.document import AgentPart, PluginPart
 from agent.health.rules import MARKET, members
 from agent.model import CoreReason, Notice, Report, Status
-from agent.runtime import selfcheck
+from agent.health import self_check
 from agent.runtime.border import unknown
 from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
@@ -129,7 +129,7 @@ class Agent:
             clock=self.clock,
             journal=self.journal,
             publisher=self.publisher,
-            believed_for={**believed, selfcheck.NAME: selfcheck.VALID_FOR},
+            believed_for={**believed, self_check.NAME: self_check.VALID_FOR},
             consequences=Consequences(
                 ask=self._ask,
                 wake_at=self._scheduling.wake_at,
@@ -329,7 +329,7 @@ class Agent:
     def _check_self(self) -> None:
         failing = {s.name: s.describe().error or "" for s in self.senders.values() if s.is_failing}
         listed = {p.name: p.error for p in self.blueprint.registry.plugins.values() if p.error}
-        facts = selfcheck.Facts(
+        facts = self_check.Facts(
             store_error=self._store_error,
             plugin_errors={**listed, **self._plugin_errors},
             notifier_errors={**self._notifier_errors, **failing},
@@ -343,7 +343,7 @@ class Agent:
             "probes_merged": float(sum(p.counts.merged for p in probers)),
             "probes_failed": float(sum(p.counts.failed for p in probers)),
         }
-        self._deliver(selfcheck.NAME, selfcheck.self_report(facts, measures, self.clock.now()))
+        self._deliver(self_check.NAME, self_check.self_report(facts, measures, self.clock.now()))
 
     async def _reconcile(self) -> None:
         """Every few seconds: follow the wall clock, derive everything anew, renew the document."""

@@ -75,9 +75,7 @@ def mount(
     def arrive(report: Report) -> None:
         deliver(name, report)
 
-    context = MachineContext(
-        plan.machine, services, threads=threads, deliver=arrive, wish=wishes[name]
-    )
+    context = MachineContext(plan.machine, services, threads=threads, deliver=arrive, wish=wishes[name])
     if plan.kind is None:
         error = f"the plugin that offers the kind {plan.machine.kind!r} could not be loaded"
         return Mounted(plan=plan, context=context, prober=None, subject=None, error=error)
