@@ -22,7 +22,7 @@ _PATTERNS = re.compile(
     | \b(?: whsec_ | xox[a-z]- | bearer[ ]+ )
     ) [^\s"'<>]+
     |
-    ( authorization ["']? [ ]? [:=] [ ]? b?["']? (?:(?:token|bearer|basic)[ ]+)? ) [^\s"'<>]+
+    ( authorization ["']? [ ]? [:=] [ ]? (?:b?["'])? (?:(?:token|bearer|basic)[ ]+)? ) [^\s"'<>]+
     |
     ( (?: access_token | request_token | refresh_token | public_token | enctoken | checksum
         | api_secret | client_secret | password )
@@ -35,8 +35,8 @@ _HINTS = ("token", "secret", "password", "checksum", "auth", "bearer", "whsec_",
 """Every match of `_PATTERNS` has one of these: a line without them is not searched."""
 
 _PASSWORD_IN_URL = re.compile(r"""(://[^/\s:@"'<>]{0,200}:)[^/\s@"'<>]+(?=@)""")
-_LEFT_AS_IN_URLS = ("", "/", "-._~!$'()*+,;=:@/?")
-"""What is not percent-encoded differs between the whole, a path, and aiohttp's (yarl's) queries."""
+_LEFT_AS_IN_URLS = ("", "/", "-._~!$'()*,:@/?", "-._~!$&'()*+,;=:@/")
+"""What is not percent-encoded, as strict and usual quoting have it, and aiohttp in query and path."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({})))
 _formatter = logging.Formatter()
@@ -73,10 +73,8 @@ class Redactor(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Clean a record where it stands, its traceback too; it is always let through."""
-        record.msg, record.args = (
-            self.clean(_text(record.getMessage, "a log line that cannot be formatted")),
-            (),
-        )
+        unwritten = f"{record.module}:{record.lineno}: a log line that cannot be formatted"
+        record.msg, record.args = self.clean(_text(record.getMessage, unwritten)), ()
         if record.exc_info and not record.exc_text:
             record.exc_text = _formatter.formatException(record.exc_info)
         record.exc_info = None  # a handler's formatter would print the exception from it, uncleaned
@@ -148,9 +146,9 @@ def _mask_match(match: re.Match[str]) -> str:
 def _forms(value: str) -> Iterator[str]:
     """The ways in which a value is written."""
     yield value
-    yield quote_plus(value, errors="replace")
     for safe in _LEFT_AS_IN_URLS:
         yield quote(value, safe=safe, errors="replace")
+        yield quote_plus(value, safe=safe, errors="replace")
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield repr(value)[1:-1]
