@@ -30,6 +30,7 @@ class Broker:
     always_open: bool = False
     requests: Counter[str] = field(default_factory=Counter)
     rest_fault: Fault | None = None
+    rest_fault_uses: int = 0
     rest_fault_over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def second(self) -> int:
@@ -51,3 +52,10 @@ class Broker:
         self.rest_fault_over.set()
         self.rest_fault_over = asyncio.Event()
         self.rest_fault = fault
+        self.rest_fault_uses = 0
+
+    def use_up_rest_fault(self) -> None:
+        """Count one request that the fault was done to; after `times` of them it is over."""
+        self.rest_fault_uses += 1
+        if self.rest_fault is not None and self.rest_fault_uses == self.rest_fault["times"]:
+            self.rest_fault = None

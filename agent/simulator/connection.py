@@ -1,0 +1,88 @@
+"""One open socket of a client: what it subscribed to, and the ways to write to it or to hurt it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections import defaultdict
+from datetime import datetime
+from typing import Final
+
+from aiohttp import WSCloseCode, web
+
+from agent.simulator.packets import Mode
+
+BACKLOG_LIMIT: Final = 4 * 2**20
+"""With so many bytes unread by the client, frames are left out rather than kept for it."""
+
+CLOSE_TIMEOUT: Final = 0.5
+RESET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER on, for zero seconds: closing sends RST instead of FIN."""
+
+
+class Connection:
+    """A client's socket, from its upgrade to its end."""
+
+    def __init__(
+        self, number: int, stream: web.WebSocketResponse, transport: asyncio.Transport, since: datetime
+    ) -> None:
+        self.number = number
+        self.since = since
+        self.subscriptions: dict[int, Mode] = {}
+        self.frames_sent = 0
+        self.frames_left_out = 0
+        self._stream = stream
+        self._transport = transport
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether the server has stopped to read from it."""
+        return not self._transport.is_reading()
+
+    async def send(self, frame: bytes | str) -> None:
+        """Write a frame, if the client keeps up; never waits, and never raises for a dead one."""
+        if self._transport.get_write_buffer_size() > BACKLOG_LIMIT:
+            self.frames_left_out += 1
+            return
+        try:
+            if isinstance(frame, str):
+                await self._stream.send_str(frame)
+            else:
+                await self._stream.send_bytes(frame)
+        except ConnectionError:
+            return
+        self.frames_sent += 1
+
+    def read(self, *, wanted: bool) -> None:
+        """Read on, or leave everything that comes, the pings too, where it is."""
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    async def close(self, code: int = WSCloseCode.GOING_AWAY) -> None:
+        """Say goodbye as the protocol has it; a client that does not answer is cut off soon."""
+        if self.is_deaf:
+            self.reset()
+        else:
+            await self._stream.close(code=code)
+
+    def reset(self) -> None:
+        """Cut the connection without a word, by RST."""
+        sock: socket.socket | None = self._transport.get_extra_info("socket")
+        if sock is not None and not self._transport.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._transport.abort()
+
+    def describe(self) -> dict[str, object]:
+        by_mode: defaultdict[str, list[int]] = defaultdict(list)
+        for token, mode in self.subscriptions.items():
+            by_mode[mode].append(token)
+        return {
+            "id": self.number,
+            "since": self.since.isoformat(),
+            "subscriptions": {mode: sorted(tokens) for mode, tokens in by_mode.items()},
+            "frames_sent": self.frames_sent,
+            "frames_left_out": self.frames_left_out,
+        }

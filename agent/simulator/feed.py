@@ -1,0 +1,228 @@
+"""The stream's side that talks: beats, ticks and answers to every connection, as the fault allows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from agent.simulator.breakage import broken
+from agent.simulator.broker import Broker
+from agent.simulator.commands import Command, Verb
+from agent.simulator.connection import Connection
+from agent.simulator.faults import Fault, FeedFault
+from agent.simulator.packets import HEARTBEAT, Mode, frame, packet
+from agent.simulator.prices import Quote, quote
+
+MOST_TOKENS: Final = 3_000
+"""Of one connection; https://kite.trade/docs/connect/v3/websocket/ says so."""
+
+
+class Conduct(NamedTuple):
+    """What a connection still gets while a fault is in force."""
+
+    beats: bool = True
+    ticks: bool = True
+    answers: bool = True
+    reads: bool = True
+
+
+WELL: Final = Conduct()
+CONDUCTS: Final = {
+    FeedFault.STALL: Conduct(beats=False, ticks=False, answers=False),
+    FeedFault.MUTE: Conduct(ticks=False),
+    FeedFault.HALF_OPEN: Conduct(beats=False, ticks=False, answers=False, reads=False),
+}
+
+
+class Feed:
+    """All open connections, and the two clocks that drive them."""
+
+    def __init__(self, broker: Broker, *, tick_interval: float, heartbeat_interval: float) -> None:
+        self.fault: Fault | None = None
+        self.connections: dict[int, Connection] = {}
+        self._broker = broker
+        self._intervals = (heartbeat_interval, self.beat), (tick_interval, self.tick)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._joined = 0
+        self._joined_before_fault = 0
+        self._ticks = 0
+        self._ticked_at = broker.second() - 1
+        self._built: dict[tuple[int, int, Mode], bytes] = {}
+        self._sent: dict[int, int] = {}
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(_every(interval, act)) for interval, act in self._intervals]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._close(self.connections.values())
+
+    def join(self, stream: web.WebSocketResponse, transport: asyncio.Transport) -> Connection:
+        self._joined += 1
+        connection = Connection(self._joined, stream, transport, self._broker.now())
+        self.connections[connection.number] = connection
+        if not self._conduct(connection).reads:
+            connection.read(wanted=False)
+        return connection
+
+    def leave(self, connection: Connection) -> None:
+        self.connections.pop(connection.number, None)
+        if not self.connections:
+            self._sent.clear()
+
+    async def break_with(self, fault: Fault | None) -> None:
+        """Put a fault in force at once, or clear it. A drop is an event: what was in force remains."""
+        if fault is not None and fault.kind is FeedFault.DROP:
+            await self._drop(fault)
+            return
+        self.fault = fault
+        self._joined_before_fault = self._joined
+        for connection in self.connections.values():
+            connection.read(wanted=self._conduct(connection).reads)
+
+    async def obey(self, connection: Connection, command: Command) -> None:
+        """Change the subscriptions; each token named is answered by its latest packet."""
+        subscriptions = connection.subscriptions
+        match command.verb:
+            case Verb.UNSUBSCRIBE:
+                for token in command.tokens:
+                    subscriptions.pop(token, None)
+                return
+            case Verb.MODE:
+                accepted = [token for token in command.tokens if token in subscriptions]
+            case Verb.SUBSCRIBE:
+                accepted = await self._admit(connection, command.tokens)
+        subscriptions.update(dict.fromkeys(accepted, command.mode))
+        if accepted and self._conduct(connection).answers:
+            await connection.send(frame([self._packet(connection, token, cached=True) for token in accepted]))
+
+    async def beat(self) -> None:
+        for connection in tuple(self.connections.values()):
+            if self._conduct(connection).beats:
+                await connection.send(HEARTBEAT)
+
+    async def tick(self) -> None:
+        """One packet for every token that trades, to everyone who subscribed to it."""
+        second = self._broker.second()
+        if second != self._ticked_at:
+            self._ticked_at = second
+            self._built.clear()
+        self._ticks += 1
+        for connection in tuple(self.connections.values()):
+            trading = [token for token in connection.subscriptions if self._broker.is_trading(token, second)]
+            await self._send(connection, trading)
+
+    async def burst(self, rounds: int) -> int:
+        """So many ticks of every subscription at once, in a session or not; returns the frames sent."""
+        before = sum(connection.frames_sent for connection in self.connections.values())
+        for _ in range(rounds):
+            for connection in tuple(self.connections.values()):
+                await self._send(connection, connection.subscriptions)
+            await asyncio.sleep(0)
+        return sum(connection.frames_sent for connection in self.connections.values()) - before
+
+    async def tell(self, kind: str, content: object) -> int:
+        """A text frame to every connection; returns how many heard it."""
+        text = json.dumps({"type": kind, "data": content})
+        hearing = [
+            connection for connection in self.connections.values() if self._conduct(connection).answers
+        ]
+        for connection in hearing:
+            await connection.send(text)
+        return len(hearing)
+
+    def latest(self) -> dict[int, Quote]:
+        """The quote behind the last packet of each token subscribed to."""
+        tokens = {token for connection in self.connections.values() for token in connection.subscriptions}
+        return {
+            token: quote(self._broker.seed, token, self._sent[token]) for token in tokens & self._sent.keys()
+        }
+
+    async def _admit(self, connection: Connection, tokens: tuple[int, ...]) -> list[int]:
+        """Those within the limit; the rest is refused in words, and the connection lives on."""
+        subscribed = connection.subscriptions
+        room = MOST_TOKENS - len(subscribed)
+        fresh = [token for token in tokens if token not in subscribed]
+        if len(fresh) > room and self._conduct(connection).answers:
+            text = f"Can't subscribe to more than {MOST_TOKENS} instruments"
+            await connection.send(json.dumps({"type": "error", "data": text}))
+        refused = set(fresh[room:])
+        return [token for token in tokens if token not in refused]
+
+    async def _send(self, connection: Connection, tokens: Iterable[int]) -> None:
+        if not self._conduct(connection).ticks:
+            return
+        packets = [
+            self._packet(connection, token, cached=False) for token in tokens if not self._is_silent(token)
+        ]
+        if not packets:
+            return
+        whole = frame(packets)
+        if self.fault is not None and self.fault.kind is FeedFault.MALFORMED:
+            await connection.send(broken(whole, self.fault["kind"], self._ticks))
+        else:
+            await connection.send(whole)
+
+    def _packet(self, connection: Connection, token: int, *, cached: bool) -> bytes:
+        mode = connection.subscriptions[token]
+        moment = self._cached_moment(token) if cached else self._moment(self._ticked_at)
+        at = self._broker.last_traded(token, moment)
+        self._sent[token] = at
+        key = token, at, mode
+        built = self._built.get(key)
+        if built is None:
+            built = self._built[key] = packet(quote(self._broker.seed, token, at), mode)
+        return built
+
+    def _conduct(self, connection: Connection) -> Conduct:
+        fault = self.fault
+        if fault is None or not isinstance(fault.kind, FeedFault) or fault.kind not in CONDUCTS:
+            return WELL
+        spared = connection.number > self._joined_before_fault and not fault["new"]
+        return WELL if spared else CONDUCTS[fault.kind]
+
+    def _is_silent(self, token: int) -> bool:
+        fault = self.fault
+        return fault is not None and fault.kind is FeedFault.PARTIAL and token in fault["tokens"]
+
+    def _moment(self, second: int) -> int:
+        """The instant that packets speak of; the present one unless a fault says otherwise."""
+        fault = self.fault
+        if fault is not None and fault.kind is FeedFault.FROZEN:
+            return fault.since
+        if fault is not None and fault.kind is FeedFault.LAG:
+            return second - int(fault["seconds"])
+        return second
+
+    def _cached_moment(self, token: int) -> int:
+        """The instant of the latest packet, which stands still for what does not tick."""
+        fault = self.fault
+        if fault is not None and (fault.kind is FeedFault.MUTE or self._is_silent(token)):
+            return min(fault.since, self._ticked_at)
+        return self._moment(self._ticked_at)
+
+    async def _drop(self, fault: Fault) -> None:
+        if fault["abort"]:
+            for connection in tuple(self.connections.values()):
+                connection.reset()
+        else:
+            await self._close(self.connections.values(), fault["code"])
+
+    async def _close(self, connections: Iterable[Connection], code: int = 1001) -> None:
+        await asyncio.gather(*(connection.close(code) for connection in tuple(connections)))
+
+
+async def _every(interval: float, act: Callable[[], Awaitable[None]]) -> None:
+    """Act on a steady grid; beats that were missed are not made up for."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        due = max(due + interval, loop.time())
+        await asyncio.sleep(due - loop.time())
+        await act()
