@@ -11,12 +11,16 @@ from agent.model import Action, Incident, Json, Notice, NoticeReason, NoticeType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The leading answer, as far as telling it goes; `rank` orders severities, worst highest."""
+    """The leading answer, as far as telling it goes.
+
+    `is_clearing` says that its problem is on the way out: it is then not told anew.
+    """
 
     code: str
     severity: Severity
     message: str
     since: datetime
+    is_clearing: bool = False
     machines: tuple[Mapping[str, str], ...] = ()
     action: Action | None = None
     summary: Mapping[str, Json] | None = None
@@ -86,6 +90,8 @@ def shift(told: Told | None, step: timedelta) -> Told | None:
 def _reason(told: Told | None, answer: Answer) -> NoticeReason | None:
     if not answer.severity.is_problem:
         return NoticeReason.RECOVERED if told is not None else None
+    if answer.is_clearing:
+        return None
     if told is None:
         return NoticeReason.FIRST
     if answer.severity.rank > told.severity.rank:

@@ -42,7 +42,7 @@ def _machines(before: Evaluation | None, after: Evaluation, now: datetime) -> It
 def _problems(before: Evaluation | None, after: Evaluation, now: datetime) -> Iterator[Transition]:
     former = _by_key(before)
     present = _by_key(after)
-    for key in former.keys() | present.keys():
+    for key in sorted(former.keys() | present.keys(), key=str):
         old, new = former.get(key), present.get(key)
         if (old.phase if old else None) == (new.phase if new else None):
             continue

@@ -208,7 +208,10 @@ def content(document: HealthDocument) -> object:
     moving = {"observed_at", "valid_until", "measures", "attributes"}
     machines = {name: part.model_dump(exclude=moving) for name, part in document.machines.items()}
     kept = document.model_dump(exclude={"generated_at", "valid_until", "revision", "machines", "agent"})
-    agent = document.agent.model_dump(exclude={"clock_offset_ms", "loop_lag_ms"})
+    counts = {"delivered", "waiting"}
+    agent = document.agent.model_dump(
+        exclude={"clock_offset_ms": True, "loop_lag_ms": True, "notifiers": {"__all__": counts}}
+    )
     return (kept, machines, agent)
 
 

@@ -44,7 +44,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lead:
-    """The one answer that the document gives."""
+    """The one answer that the document gives; `is_clearing` while its problem is on the way out."""
 
     code: str
     severity: Severity
@@ -55,6 +55,7 @@ class Lead:
     group: str | None = None
     cause: Status | None = None
     action: Action | None = None
+    is_clearing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +200,7 @@ def _lead(problems: tuple[Problem, ...], memory: Memory, starting: bool) -> Lead
                 group=problem.group,
                 cause=problem.cause,
                 action=problem.rule.action,
+                is_clearing=problem.stage is Stage.CLEARING,
             )
     return Lead(
         code=NOTHING,

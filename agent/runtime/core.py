@@ -128,10 +128,10 @@ class Core:
         """Journal what has changed, and have it told once it is on disk, or known not to be."""
         if not edges:
             return
-        lead = next((edge for edge in edges if edge.subject is Subject.LEAD), None)
-        notice = self._plan(published, now) if lead is not None else None
-        if lead is not None:
-            log.info("%s → %s: %s", lead.before or "start", lead.after, lead.message)
+        for edge in edges:
+            if edge.subject is Subject.LEAD:
+                log.info("%s → %s: %s", edge.before or "start", edge.after, edge.message)
+        notice = None if evaluation.is_starting else self._plan(evaluation, published, now)
         text = snapshot.pack(self._publisher.revision, self._statuses, self._memory, self._told)
 
         def written(error: StoreError | None) -> None:
@@ -142,13 +142,14 @@ class Core:
 
         self._journal.append(Entry(edges, ((snapshot.KEY, text),), written))
 
-    def _plan(self, published: Published, now: datetime) -> Notice | None:
+    def _plan(self, evaluation: Evaluation, published: Published, now: datetime) -> Notice | None:
         document = published.document
         answer = Answer(
             code=document.code,
             severity=document.severity,
             message=document.message,
             since=document.since,
+            is_clearing=evaluation.lead.is_clearing,
             machines=tuple(
                 {"name": name, "state": part.state, "reason": part.reason, "message": part.message}
                 for name, part in document.machines.items()

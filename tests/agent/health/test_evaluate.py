@@ -151,6 +151,7 @@ def test_quiet_at_night_is_no_problem(desk) -> None:
 
 def test_an_unknown_machine_neither_raises_nor_clears_the_problem_it_could_tell_of(desk) -> None:
     desk.say_all(feed="STALE")
+    desk.wait(1)
     desk.say("feed", "UNKNOWN", "PROBE_TIMEOUT")
     desk.wait(60)
     assert desk.phase("feed-stale") == "active"

@@ -1,0 +1,207 @@
+"""The line from a report to what follows from it, on a real journal."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from agent.config.rule_table import as_rule, default_table
+from agent.health.document import AgentPart
+from agent.health.rules import bind
+from agent.model import Machine, NoticeReason, Report
+from agent.runtime.core import Consequences, Core
+from agent.runtime.publishing import Publisher
+from agent.store import snapshot
+from agent.store.journal import Journal
+from agent.testing import ManualClock
+
+MACHINES = (
+    Machine(name="market", kind="market", role="market"),
+    Machine(name="auth", kind="kite-login", role="auth"),
+    Machine(name="feed", kind="kite-feed", role="feed"),
+)
+
+
+class Run:
+    """One run of the core between its start and its end, with all that followed."""
+
+    def __init__(self, folder, clock: ManualClock) -> None:
+        self.clock = clock
+        self.notices, self.asked, self.wake_at, self.errors = [], [], None, []
+        self.journal = Journal(folder / "journal.sqlite")
+        self.journal.open()
+        self.journal.start()
+        text = self.journal.value(snapshot.KEY)
+        former = snapshot.unpack(text) if text else None
+        started_at = clock.now()
+        self.publisher = Publisher(former.revision if former else 0)
+        self.core = Core(
+            bind(list(map(as_rule, default_table())), MACHINES, session="market"),
+            clock=clock,
+            journal=self.journal,
+            publisher=self.publisher,
+            believed_for={machine.name: timedelta(days=1) for machine in MACHINES},
+            consequences=Consequences(
+                ask=self.asked.append,
+                wake_at=self._arm,
+                statuses_changed=lambda statuses: None,
+                notify=self.notices.append,
+                published=lambda: None,
+                stored=self.errors.append,
+                describe=lambda: AgentPart(name="desk", version="1", started_at=started_at),
+            ),
+            former=former,
+        )
+        self.core.evaluate()
+
+    def _arm(self, instant) -> None:
+        self.wake_at = instant
+
+    def say(self, **states: str) -> None:
+        for name, state in states.items():
+            self.core.accept(name, Report(state=state, reason="R", observed_at=self.clock.now()))
+
+    async def wait(self, seconds: float) -> None:
+        end = self.clock.now() + timedelta(seconds=seconds)
+        while self.wake_at is not None and self.wake_at <= end:
+            await self.clock.advance(self.wake_at - self.clock.now())
+            self.core.evaluate()
+        await self.clock.advance(end - self.clock.now())
+
+    async def told(self) -> list[tuple[str, str]]:
+        """What was told, once the journal has taken in all that came before."""
+        await self.journal.close()
+        await asyncio.sleep(0)
+        self.journal.start()
+        return [(notice.reason, notice.code) for notice in self.notices]
+
+    @property
+    def document(self):
+        assert self.publisher.latest is not None
+        return self.publisher.latest.document
+
+
+@pytest.fixture
+async def start(tmp_path):
+    clock, runs = ManualClock(), []
+
+    def begin() -> Run:
+        runs.append(Run(tmp_path, clock))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        await run.journal.close()
+
+
+async def test_a_report_is_in_the_document_before_the_call_returns(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="CONNECTED")
+    assert (run.document.code, run.document.ready) == ("LIVE", True)
+
+
+async def test_a_revision_is_a_change_of_content(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="CONNECTED")
+    before = run.publisher.revision
+    await run.wait(10)
+    run.say(feed="CONNECTED")
+    assert run.publisher.revision == before
+    run.say(feed="STALE")
+    assert run.publisher.revision == before + 1
+    assert run.document.revision == before + 1
+
+
+async def test_a_renewal_is_no_revision_and_another_etag(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="CONNECTED")
+    before = run.publisher.latest
+    assert before is not None
+    await run.clock.advance(10)
+    run.publisher.renew(run.clock.now())
+    after = run.publisher.latest
+    assert after is not None
+    assert after.document.revision == before.document.revision
+    assert after.document.valid_until == before.document.valid_until + timedelta(seconds=10)
+    assert after.etag != before.etag
+
+
+async def test_a_problem_and_its_end_are_told_once_each_after_they_are_on_disk(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="CONNECTED")
+    await run.wait(1)
+    run.say(feed="STALE")
+    await run.wait(60)
+    run.say(feed="CONNECTED")
+    await run.wait(2)
+    assert await run.told() == [
+        (NoticeReason.FIRST, "FEED_STALE"),
+        (NoticeReason.RECOVERED, "LIVE"),
+    ]
+    assert run.notices[1].duration == timedelta(seconds=62)
+    rows = await run.journal.history(limit=100)
+    leads = [row["after"] for row in reversed(rows) if row["subject"] == "lead"]
+    assert leads == ["LIVE", "FEED_STALE", "LIVE"]
+
+
+async def test_a_restart_in_a_problem_is_neither_an_alarm_nor_a_recovery(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="CONNECTED")
+    await run.wait(1)
+    run.say(auth="EXPIRED")
+    began = run.document.since
+    assert await run.told() == [(NoticeReason.FIRST, "AUTH_REQUIRED")]
+    await run.clock.advance(300)
+
+    again = start()
+    assert again.document.code == "STARTING"
+    again.say(market="LIVE", feed="CONNECTED")
+    await again.wait(1)
+    again.say(auth="EXPIRED")
+    assert (again.document.code, again.document.since) == ("AUTH_REQUIRED", began)
+    assert again.document.machines["auth"].since == began
+    assert await again.told() == []
+    assert again.publisher.revision > run.publisher.revision
+
+
+async def test_a_restart_after_which_all_is_well_tells_the_recovery_and_only_on_evidence(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="EXPIRED", feed="CONNECTED")
+    await run.told()
+    await run.clock.advance(300)
+
+    again = start()
+    again.say(market="LIVE", feed="CONNECTED")
+    await again.wait(60)
+    assert again.document.code == "AUTH_REQUIRED"
+    assert await again.told() == []
+    again.say(auth="VALID")
+    await again.wait(2)
+    assert await again.told() == [(NoticeReason.RECOVERED, "LIVE")]
+
+
+async def test_a_step_of_the_wall_clock_keeps_ages_and_alarms_nobody(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="CONNECTED")
+    await run.wait(30)
+    run.say(feed="DISCONNECTED")
+    run.say(auth="VALID")
+    step = timedelta(hours=1)
+    run.clock.step_wall(step)
+    run.core.shift(step)
+    assert run.document.code == "LIVE"
+    assert run.document.machines["auth"].since == run.clock.now() - timedelta(seconds=30)
+    await run.wait(2.9)
+    assert run.document.code == "LIVE"
+    await run.wait(0.1)
+    assert run.document.code == "FEED_DISCONNECTED"
+
+
+async def test_the_likely_cause_is_asked(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="CONNECTED")
+    await run.wait(1)
+    run.say(feed="DISCONNECTED")
+    assert run.asked == ["auth"]

@@ -1,0 +1,51 @@
+"""What one run hands to the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent.alerts.plan import Told
+from agent.health.fold import fold, unprobed
+from agent.health.stages import Held, Memory, Stage
+from agent.model import Incident, Machine, Report, Severity
+from agent.store.snapshot import pack, unpack
+
+NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+MACHINE = Machine(name="feed", kind="k", role="feed")
+
+
+def test_everything_comes_back() -> None:
+    report = Report(state="STALE", reason="NO_TICKS", observed_at=NOON)
+    status = fold(unprobed(MACHINE, NOON), report, believed_for=timedelta(1))
+    memory = Memory(
+        NOON,
+        {
+            ("feed-stale", None): Held(Stage.ACTIVE, NOON, NOON),
+            ("auth", "kite"): Held(Stage.CLEARING, NOON, NOON),
+        },
+        {("gone", "kite"): NOON},
+    )
+    told = Told(
+        incident=Incident(id="i", opened_at=NOON, url="u"),
+        code="FEED_STALE",
+        severity=Severity.CRITICAL,
+        since=NOON,
+    )
+    read = unpack(pack(7, {"feed": status}, memory, told))
+    assert (read.revision, read.memory, read.told) == (7, memory, told)
+    assert read.states == {"feed": ("STALE", NOON)}
+
+
+def test_a_machine_that_is_unknown_now_hands_on_what_was_known_before() -> None:
+    status = replace(unprobed(MACHINE, NOON), resumes=("STALE", NOON))
+    assert unpack(pack(1, {"feed": status}, Memory(NOON), None)).states == {"feed": ("STALE", NOON)}
+    assert unpack(pack(1, {"feed": unprobed(MACHINE, NOON)}, Memory(NOON), None)).states == {}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"revision": 1}'])
+def test_a_text_that_is_no_snapshot_raises(text: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        unpack(text)
