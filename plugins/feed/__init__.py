@@ -1,0 +1,50 @@
+"""Market-data feeds: the Kite ticker, and any WebSocket that speaks JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.api import Context, RegisterMachine, hookimpl
+from plugins.feed.settings import JsonFeedSettings, KiteFeedSettings
+from plugins.feed.states import Reason, State
+
+if TYPE_CHECKING:
+    from plugins.feed.machine import Feed
+
+ACTIONS = ("reconnect",)
+
+
+def kite_feed(settings: KiteFeedSettings, context: Context) -> Feed:
+    """The machine of a `kite-feed`; the WebSocket client is loaded here, not before."""
+    from plugins.feed.kite import make_feed
+
+    return make_feed(settings, context)
+
+
+def json_feed(settings: JsonFeedSettings, context: Context) -> Feed:
+    """The machine of a `json-feed`."""
+    from plugins.feed.json_feed import make_feed
+
+    return make_feed(settings, context)
+
+
+@hookimpl
+def openbell_state_machines(register: RegisterMachine) -> None:
+    register(
+        "kite-feed",
+        kite_feed,
+        settings=KiteFeedSettings,
+        role="feed",
+        states=State,
+        reasons=Reason,
+        actions=ACTIONS,
+    )
+    register(
+        "json-feed",
+        json_feed,
+        settings=JsonFeedSettings,
+        role="feed",
+        states=State,
+        reasons=Reason,
+        actions=ACTIONS,
+    )

@@ -1,0 +1,268 @@
+"""The machine: does what the watchdog wishes, over one connection at a time, and tells its verdicts."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import TypeVar
+
+from agent.api import (
+    ActionError,
+    Context,
+    Credential,
+    CredentialState,
+    Expectation,
+    Report,
+    Secret,
+    Verdict,
+)
+from plugins.feed import events
+from plugins.feed.canaries import make_basket
+from plugins.feed.dialect import Dialect, Tally
+from plugins.feed.obstacles import find_obstacle
+from plugins.feed.reporting import describe
+from plugins.feed.states import Action, Reason, State
+from plugins.feed.transport import (
+    Connection,
+    ConnectionLostError,
+    HandshakeRefusedError,
+    UnreachableError,
+    connect,
+)
+from plugins.feed.watch import Limits, Link, begin
+from plugins.feed.watchdog import decide, step
+
+T = TypeVar("T")
+
+JUDGE = "handshake"
+"""By whom a credential is accepted or doubted here."""
+
+_NOTES_A_SECOND = 4  # while all is well; how often the watchdog hears of frames
+_LATE_S = 0.5  # a timer this late means that the loop was held up, and frames wait unread
+_INDULGENCE_S = 0.1
+
+
+class Feed:
+    """One feed, kept alive; `credential` is `None` for a feed that needs none."""
+
+    def __init__(
+        self, dialect: Dialect, limits: Limits, context: Context, credential: Credential | None
+    ) -> None:
+        self._dialect = dialect
+        self._context = context
+        self._clock = context.clock
+        self._credential = credential
+        self._tally = Tally()
+        self._wished = asyncio.Event()
+        self._disarm: Callable[[], None] = lambda: None
+        self._note_at = 0.0
+        now = self._clock.monotonic()
+        self._watch = begin(limits, make_basket(dialect.canaries), context.expectation.value, now)
+        self._decision = decide(self._watch, now)
+        self._told = self._decision.verdict
+
+    async def run(self) -> None:
+        """Keep the feed connected, until cancelled."""
+        endings = self._follow()
+        try:
+            while True:
+                await self._until_wished()
+                await self._connect_once()
+        finally:
+            for end in endings:
+                end()
+            self._disarm()
+            self._watch, self._decision = step(self._watch, events.Closed(None), self._clock.monotonic())
+
+    async def probe(self) -> Report:
+        """What the watchdog says at this instant; nothing is asked of anybody."""
+        self._look()
+        return self._describe()
+
+    async def act(self, action: str) -> str:
+        if action != "reconnect":
+            raise ActionError(f'{self._context.name}: unknown action "{action}": expected "reconnect"')
+        self._see(events.Told())
+        obstacle = find_obstacle(self._watch, self._clock.monotonic())
+        if obstacle is not None:
+            raise ActionError(f"{self._context.name}: cannot reconnect: {obstacle.message}")
+        return f"{self._context.name}: reconnecting"
+
+    def _follow(self) -> tuple[Callable[[], None], ...]:
+        """Be told of expectation and credential, beginning with what they are now."""
+        expectation = self._context.expectation
+        self._expect(expectation.value)
+        endings: tuple[Callable[[], None], ...] = (expectation.subscribe(self._expect),)
+        if self._credential is None:
+            self._see(events.CredentialChanged(""))
+            return endings
+        self._judge(self._credential.state.value)
+        return (*endings, self._credential.state.subscribe(self._judge))
+
+    def _expect(self, expectation: Expectation) -> None:
+        self._see(events.ExpectationChanged(expectation))
+
+    def _judge(self, state: CredentialState) -> None:
+        generation = state.secret.generation if state.secret is not None else None
+        self._see(events.CredentialChanged(generation, state.verdict))
+
+    async def _until_wished(self) -> Action:
+        while self._decision.action is Action.NONE:
+            self._wished.clear()
+            await self._wished.wait()
+        return self._decision.action
+
+    async def _connect_once(self) -> None:
+        secret = self._secret()
+        self._see(events.Opening(secret.generation))
+        try:
+            connection = await connect(
+                self._context.http,
+                self._dialect.address(secret.value),
+                self._dialect.headers,
+                clock=self._clock,
+                timeout_s=self._watch.limits.connect_timeout,
+            )
+        except HandshakeRefusedError as refusal:
+            self._turned_away(refusal.status, secret.generation)
+        except UnreachableError as trouble:
+            self._see(events.Failed(str(trouble)))
+        else:
+            await self._live(connection, secret.generation)
+
+    def _secret(self) -> Secret:
+        secret = self._credential.state.value.secret if self._credential is not None else None
+        return secret or Secret("", "", self._clock.now())
+
+    def _turned_away(self, status: int, generation: str) -> None:
+        """A first refusal of a generation is put to whoever can ask the broker about it."""
+        known = self._watch.standing.refused_at is not None
+        self._see(events.Refused(status))
+        if self._credential is None or self._watch.standing.refused_at is None or known:
+            return
+        if self._credential.state.value.verdict is not Verdict.REFUSED:
+            self._credential.doubt(generation, JUDGE)
+
+    async def _live(self, connection: Connection, generation: str) -> None:
+        """One connection from its handshake to its end; it is closed before this returns."""
+        try:
+            self._see(events.Opened())
+            if self._watch.link is not Link.OPEN:  # it came after its time was up
+                return
+            if self._credential is not None:
+                self._credential.accept(generation, JUDGE)
+            await self._subscribe(connection, None)
+            closed = await _first_of(
+                self._listen(connection), self._tend(connection), self._keep_pinging(connection)
+            )
+        except ConnectionLostError:
+            closed = events.Closed(Reason.CLOSED_BY_PEER, "while it was written to")
+        finally:
+            await connection.close()
+        self._note()
+        self._see(closed)
+
+    async def _listen(self, connection: Connection) -> events.Closed:
+        ending = await connection.receive(self._hear, lambda: self._see(events.Ponged()))
+        return events.Closed(Reason.CLOSED_BY_PEER, ending)
+
+    async def _tend(self, connection: Connection) -> events.Closed:
+        """Subscribe again when that is wished; any other wish is the end of this connection."""
+        while True:
+            action = await self._until_wished()
+            verdict = self._decision.verdict
+            if action is not Action.RESUBSCRIBE:
+                return events.Closed(verdict.reason if verdict.state is State.STALE else None)
+            await self._subscribe(connection, verdict.reason)
+
+    async def _subscribe(self, connection: Connection, cure: Reason | None) -> None:
+        await connection.send(self._dialect.subscriptions())
+        self._tally.unanswered = dict(self._dialect.instruments)
+        self._see(events.Subscribed(cure))
+
+    async def _keep_pinging(self, connection: Connection) -> events.Closed:
+        while True:
+            await connection.ping()
+            await self._clock.sleep(self._watch.limits.heartbeat_after / 2)
+
+    def _hear(self, frame: bytes | str) -> None:
+        """Count a frame. The watchdog hears of it at once if that may change something."""
+        tally = self._tally
+        self._dialect.read(frame, tally)
+        tally.frames += 1
+        tally.heard_at = now = self._clock.monotonic()
+        if now >= self._note_at:
+            self._note()
+
+    def _note(self) -> None:
+        """Tell the watchdog what has been counted."""
+        tally = self._tally
+        if tally.heard_at is None:
+            return
+        heard = events.Heard(
+            at=tally.heard_at,
+            wall=self._clock.now().timestamp(),
+            packets=tally.packets,
+            stamps=tally.stamps,
+        )
+        tally.total_packets += tally.packets
+        tally.packets, tally.stamps, tally.heard_at = 0, {}, None
+        self._see(heard)
+
+    def _look(self, due: float | None = None) -> None:
+        """Ask the watchdog again; if the loop was held up, only after what waits has been read."""
+        now = self._clock.monotonic()
+        if due is not None and now - due > _LATE_S:
+            self._disarm = self._clock.call_later(_INDULGENCE_S, self._look).cancel
+            return
+        self._note()
+        self._see(events.Passed())
+
+    def _see(self, event: events.Event) -> None:
+        now = self._clock.monotonic()
+        self._watch, self._decision = step(self._watch, event, now, random.random())
+        if self._decision.action is not Action.NONE:
+            self._wished.set()
+        self._arm(now)
+        verdict = self._decision.verdict
+        well = verdict.state is State.CONNECTED
+        self._note_at = now + self._pause_between_notes() if well else 0.0
+        if verdict != self._told:
+            self._told = verdict
+            self._context.report(self._describe())
+
+    def _pause_between_notes(self) -> float:
+        return min(1 / _NOTES_A_SECOND, self._watch.limits.stale_after / 20)
+
+    def _arm(self, now: float) -> None:
+        self._disarm()
+        at = self._decision.at
+        if at is None:
+            self._disarm = lambda: None
+            return
+        self._disarm = self._clock.call_later(max(0.0, at - now), lambda: self._look(at)).cancel
+
+    def _describe(self) -> Report:
+        wall = self._clock.now()
+        now = self._clock.monotonic()
+        return describe(
+            self._watch,
+            self._decision,
+            self._tally,
+            now,
+            lambda at: wall + timedelta(seconds=at - now),
+        )
+
+
+async def _first_of(*calls: Coroutine[object, object, T]) -> T:
+    """What the first of these calls returns or raises; the others are cancelled and waited for."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return next(iter(done)).result()
