@@ -3,70 +3,65 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
-from difflib import get_close_matches
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent.config.positions import KeyPath, dotted, place
 from agent.config.reading import Document, leaves
 from agent.config.secrets import looks_secret
-from agent.settings import format_duration
+from agent.config.wording import remedy, suggest
 
-FEW = 12
-"""How many known names are worth listing."""
+__all__ = ["complain", "suggest"]
 
 _LONGEST = 60
-_TIMEDELTA = re.compile(r"(days|seconds|microseconds)=(\d+)")
 _KEY_MARK = "[key]"
 _ABSENT = object()
-_EXPECTED = {
-    "string_type": "text in quotes",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "finite_number": "a finite number",
-    "list_type": 'a list, as in ["one", "two"]',
-    "tuple_type": 'a list, as in ["one", "two"]',
-    "set_type": 'a list, as in ["one", "two"]',
-    "frozen_set_type": 'a list, as in ["one", "two"]',
-    "dict_type": "a table",
-    "mapping_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-    "dataclass_type": "a table",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-    "multiple_of": "a multiple of {multiple_of}",
-    "string_too_short": "text of length {min_length} or more",
-    "string_too_long": "text of length {max_length} or less",
-    "string_pattern_mismatch": "text that matches {pattern}",
-    "too_short": "{min_length} entries or more",
-    "too_long": "{max_length} entries or less",
-    "url_type": 'a URL such as "https://example.com/"',
-    "url_parsing": 'a URL such as "https://example.com/"',
-    "url_scheme": "a URL that begins with {expected_schemes}",
-    "date_type": "a date such as 2026-11-24",
-    "date_parsing": "a date such as 2026-11-24",
-    "date_from_datetime_parsing": "a date such as 2026-11-24",
-    "time_type": "a time of day such as 09:15:00",
-    "time_parsing": "a time of day such as 09:15:00",
-    "datetime_type": "an instant such as 2026-11-24T09:15:00+05:30",
-    "datetime_parsing": "an instant such as 2026-11-24T09:15:00+05:30",
-    "timezone_aware": "an instant with its zone, such as 2026-11-24T09:15:00+05:30",
-    "path_type": "the path of a file, in quotes",
-}
-_CHOICES = {"literal_error": "expected", "enum": "expected", "union_tag_invalid": "expected_tags"}
+_HIDDEN = "(hidden)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The table that was checked: where it stands, and all models that read it."""
+
+    document: Document
+    prefix: KeyPath
+    models: tuple[type[BaseModel], ...]
+
+    def known(self, loc: KeyPath) -> set[str]:
+        """The keys that the table in which `loc` stands may have."""
+        return {key for model in self._models_at(loc) for key, _ in _keys(model)}
+
+    def hides(self, where: KeyPath, value: object) -> bool:
+        """Whether a value must not be shown: by its key, its look, or its type."""
+        loc = where[len(self.prefix) :]
+        return looks_secret(where, value) or any(
+            kind in (SecretStr, SecretBytes)
+            for length in range(1, len(loc) + 1)
+            for annotation in self._annotations(loc[:length])
+            for kind in _types_in(annotation)
+        )
+
+    def _models_at(self, loc: KeyPath) -> Sequence[type[BaseModel]]:
+        models: Sequence[type[BaseModel]] = self.models
+        for part in loc[:-1]:
+            below = [
+                kind
+                for model in models
+                for key, annotation in _keys(model)
+                if key == part
+                for kind in _types_in(annotation)
+                if issubclass(kind, BaseModel)
+            ]
+            models = below or models
+        return models
+
+    def _annotations(self, loc: KeyPath) -> Iterator[Any]:
+        for model in self._models_at(loc):
+            yield from (annotation for key, annotation in _keys(model) if key == loc[-1])
 
 
 def complain(
@@ -78,9 +73,10 @@ def complain(
     keys are what an unknown key is compared with. What is shown is what the file says, never
     what a reference in it stood for.
     """
+    table = _Table(document, prefix, models)
     texts: dict[tuple[KeyPath, str], list[str]] = {}
     for found in error.errors(include_url=False):
-        where, shown, text = _complaint(found, document, prefix, models)
+        where, shown, text = _complaint(found, table)
         texts.setdefault((where, shown), []).append(text)
     in_order = sorted(texts, key=lambda one: document.positions.line(one[0]))
     return [
@@ -89,36 +85,19 @@ def complain(
     ]
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """What would do instead of `word`: the nearest known name, or else the names there are."""
-    names = sorted(set(known))
-    if not names:
-        return "none is known here"
-    folded = {name.casefold(): name for name in reversed(names)}
-    if near := get_close_matches(word.casefold(), folded, n=1, cutoff=0.6):
-        return f"did you mean `{folded[near[0]]}`?"
-    if len(names) <= FEW:
-        return f"known: {', '.join(names)}"
-    nearest = get_close_matches(word.casefold(), folded, n=3, cutoff=0)
-    return f"known are {len(names)}, such as {', '.join(sorted(folded[name] for name in nearest))}"
-
-
-def _complaint(
-    found: ErrorDetails, document: Document, prefix: KeyPath, models: Sequence[type[BaseModel]]
-) -> tuple[KeyPath, str, str]:
+def _complaint(found: ErrorDetails, table: _Table) -> tuple[KeyPath, str, str]:
     """Where, what stands there as ` = "5"`, and what would do."""
     kind, loc = found["type"], found["loc"]
-    where, value = _locate(document.values, (*prefix, *loc), is_missing=kind == "missing")
+    where, value = _locate(table.document.values, (*table.prefix, *loc), is_missing=kind == "missing")
     if kind == "missing":
         return where, "", f"missing; write it {_into(where)}"
     if kind == "extra_forbidden":
-        known = set(_known(models, loc))
-        remedy = suggest(str(loc[-1]), known) if known else "remove it, or correct its spelling"
-        return where, "", f"unknown key; {remedy}"
+        known = table.known(loc)
+        would_do = suggest(str(loc[-1]), known) if known else "remove it, or correct its spelling"
+        return where, "", f"unknown key; {would_do}"
     if loc[-1:] == (_KEY_MARK,):
-        return where, "", f"the name itself: {_remedy(found, None)}"
-    text = _scrubbed(_remedy(found, value), found["input"], where, document)
-    return where, _shown(where, value), text
+        return where, "", f"the name itself: {remedy(found, None)}"
+    return where, _shown(where, value, table), _scrubbed(remedy(found, value), found["input"], where, table)
 
 
 def _locate(values: object, loc: KeyPath, *, is_missing: bool) -> tuple[KeyPath, object]:
@@ -146,36 +125,12 @@ def _into(where: KeyPath) -> str:
     return f"into [[{name}]]" if isinstance(table[-1], int) else f"into [{name}]"
 
 
-def _remedy(found: ErrorDetails, value: object) -> str:
-    kind, context = found["type"], found.get("ctx", {})
-    if kind in ("value_error", "assertion_error") and "error" in context:
-        return str(context["error"])
-    if kind in _CHOICES:
-        names = re.findall(r"'([^']*)'", str(context[_CHOICES[kind]]))
-        listed = ", ".join(map(json.dumps, names)) or str(context[_CHOICES[kind]])
-        near = suggest(value, names) if isinstance(value, str) and names else ""
-        return f"expected one of {listed}" + (f"; {near}" if near.startswith("did") else "")
-    if kind in _EXPECTED:
-        words = {name: _word(limit) for name, limit in context.items()}
-        return f"expected {_EXPECTED[kind].format(**words)}"
-    return found["msg"].replace("Input should be", "expected").replace("Value error, ", "")
-
-
-def _word(limit: object) -> str:
-    """A limit as the file writes it; pydantic hands over that of a duration as its `repr`."""
-    text = str(limit)
-    if not text.startswith("datetime.timedelta("):
-        return text
-    parts = {unit: int(count) for unit, count in _TIMEDELTA.findall(text)}
-    return f'"{format_duration(timedelta(**parts))}"'
-
-
-def _shown(where: KeyPath, value: object) -> str:
+def _shown(where: KeyPath, value: object, table: _Table) -> str:
     """What the file says, short, on one line, and without what is to be kept from sight."""
     if value is _ABSENT or isinstance(value, dict | list):
         return ""
-    if looks_secret(where, value):
-        return " = (hidden)"
+    if table.hides(where, value):
+        return f" = {_HIDDEN}"
     if isinstance(value, bool):
         return f" = {json.dumps(value)}"
     if not isinstance(value, str):
@@ -184,30 +139,14 @@ def _shown(where: KeyPath, value: object) -> str:
     return f" = {json.dumps(cut, ensure_ascii=not cut.isprintable())}"
 
 
-def _scrubbed(text: str, value: object, where: KeyPath, document: Document) -> str:
+def _scrubbed(text: str, value: object, where: KeyPath, table: _Table) -> str:
     """A validator's own text without the secrets that it may have quoted."""
-    written = dict(leaves(document.values))
+    written = dict(leaves(table.document.values))
     for path, inner in leaves(value, where):
-        is_hidden = looks_secret(path, inner) or written.get(path, inner) != inner
+        is_hidden = table.hides(path, inner) or written.get(path, inner) != inner
         if is_hidden and isinstance(inner, str) and inner:
-            text = text.replace(inner, "(hidden)")
+            text = text.replace(inner, _HIDDEN).replace(repr(inner)[1:-1], _HIDDEN)
     return text
-
-
-def _known(models: Sequence[type[BaseModel]], loc: KeyPath) -> Iterator[str]:
-    """The keys of the table in which `loc` stands."""
-    tables = list(models)
-    for part in loc[:-1]:
-        below = [
-            model
-            for table in tables
-            for key, annotation in _keys(table)
-            if key == part
-            for model in _models_in(annotation)
-        ]
-        tables = below or tables
-    for table in tables:
-        yield from (key for key, _ in _keys(table))
 
 
 def _keys(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
@@ -215,11 +154,11 @@ def _keys(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
         yield settings.alias or name, settings.annotation
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _types_in(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type):
         yield annotation
     for inner in get_args(annotation):
-        yield from _models_in(inner)
+        yield from _types_in(inner)
 
 
 def _either(texts: Sequence[str]) -> str:

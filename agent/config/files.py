@@ -44,24 +44,25 @@ def read_text(path: Path, *, at_most: int) -> TextFile:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise UnreadableError(_finding(error)) from error
-    with os.fdopen(descriptor, "rb", closefd=True) as file:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-            raise UnreadableError(f"is {what}; expected a text file")
         try:
-            content = file.read(at_most + 1)
-        except OSError as error:
-            raise UnreadableError(_finding(error)) from error
+            return _read(descriptor, at_most)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        finding = _FINDINGS.get(type(error), f"it cannot be read: {error.strerror}; check the path")
+        raise UnreadableError(finding) from error
+
+
+def _read(descriptor: int, at_most: int) -> TextFile:
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise UnreadableError(f"is {what}; expected a text file")
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        content = file.read(at_most + 1)
     if len(content) > at_most:
         raise UnreadableError(f"is larger than {at_most // 1024} kB; expected a small text file")
     return TextFile(_decode(content), bool(mode & 0o044))
-
-
-def _finding(error: OSError) -> str:
-    return _FINDINGS.get(type(error), f"it cannot be read: {error.strerror}; check the path")
 
 
 def _decode(content: bytes) -> str:

@@ -101,7 +101,7 @@ class _Resolving:
             return _checked(f"the file {name[5:]}", self._file(name[5:]))
         if name is None or not _ENV_NAME.fullmatch(name):
             raise UnreadableError(
-                "a ${ that refers to nothing; write ${ENV_NAME}, ${file:PATH}, or $${ for itself"
+                "a ${ that refers to nothing; write ${ENV_NAME} or ${file:PATH}, or $${ for a plain ${"
             )
         if name not in self.environment:
             raise UnreadableError(f"the environment variable {name} is not set; export it or write the value")
