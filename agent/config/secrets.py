@@ -20,9 +20,11 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[^{}]*)\}|\$\{")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_KEY = re.compile(
-    r"(?:^|[_-])(?:token|secret|password|passwd|passphrase|api[_-]?key|private[_-]?key|webhook[_-]url)s?$",
+    r"(?:^|[_-])(?:token|secret|password|passwd|passphrase|private[_-]?key|webhook[_-]url)s?$",
     re.IGNORECASE,
 )
+"""Not `api_key`: with Kite it is public, and stands in the address of the login page."""
+
 _URL_KEY = re.compile(r"(?:^|_)urls?$")
 _URL_WITH_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 

@@ -163,6 +163,7 @@ def test_a_pipe_is_refused_without_waiting_for_a_writer(folder):
         (("notifiers", "any", "urls", 0), True),
         (("server", "url"), False),
         (("machines", "auth", "token_file"), False),
+        (("machines", "auth", "api_key"), False),
         (("credentials", "kite", "key"), False),
         (("machines", "feed", "secretary"), False),
         (("token", "kind"), False),
