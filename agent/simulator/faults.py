@@ -145,7 +145,7 @@ FEED_FAULTS: Final[Mapping[FeedFault, Mapping[str, Parameter]]] = {
     FeedFault.LAG: {"seconds": _seconds(60)},
     FeedFault.FROZEN: {},
     FeedFault.DROP: {
-        "code": _one_of(1001, 1000, 1001, 1006, 1008, 1011, 1012, 1013),
+        "code": _one_of(1001, 1000, 1001, 1008, 1011, 1012, 1013),
         "abort": _flag(default=False),
     },
     FeedFault.REFUSE: {"status": _one_of(403, 403, 429, 500, 502, 503)},

@@ -50,7 +50,7 @@ class Feed:
         self._joined = 0
         self._joined_before_fault = 0
         self._ticks = 0
-        self._ticked_at = broker.second() - 1
+        self._built_at = 0
         self._built: dict[tuple[int, int, Mode], bytes] = {}
         self._sent: dict[int, int] = {}
 
@@ -100,7 +100,9 @@ class Feed:
                 accepted = await self._admit(connection, command.tokens)
         subscriptions.update(dict.fromkeys(accepted, command.mode))
         if accepted and self._conduct(connection).answers:
-            await connection.send(frame([self._packet(connection, token, cached=True) for token in accepted]))
+            before = self._broker.second() - 1
+            cached = [self._packet(connection, token, self._cached(token, before)) for token in accepted]
+            await connection.send(frame(cached))
 
     async def beat(self) -> None:
         for connection in tuple(self.connections.values()):
@@ -110,8 +112,8 @@ class Feed:
     async def tick(self) -> None:
         """One packet for every token that trades, to everyone who subscribed to it."""
         second = self._broker.second()
-        if second != self._ticked_at:
-            self._ticked_at = second
+        if second != self._built_at:
+            self._built_at = second
             self._built.clear()
         self._ticks += 1
         for connection in tuple(self.connections.values()):
@@ -158,9 +160,8 @@ class Feed:
     async def _send(self, connection: Connection, tokens: Iterable[int]) -> None:
         if not self._conduct(connection).ticks:
             return
-        packets = [
-            self._packet(connection, token, cached=False) for token in tokens if not self._is_silent(token)
-        ]
+        moment = self._moment(self._broker.second())
+        packets = [self._packet(connection, token, moment) for token in tokens if not self._is_silent(token)]
         if not packets:
             return
         whole = frame(packets)
@@ -169,9 +170,8 @@ class Feed:
         else:
             await connection.send(whole)
 
-    def _packet(self, connection: Connection, token: int, *, cached: bool) -> bytes:
+    def _packet(self, connection: Connection, token: int, moment: int) -> bytes:
         mode = connection.subscriptions[token]
-        moment = self._cached_moment(token) if cached else self._moment(self._ticked_at)
         at = self._broker.last_traded(token, moment)
         self._sent[token] = at
         key = token, at, mode
@@ -200,12 +200,12 @@ class Feed:
             return second - int(fault["seconds"])
         return second
 
-    def _cached_moment(self, token: int) -> int:
-        """The instant of the latest packet, which stands still for what does not tick."""
+    def _cached(self, token: int, second: int) -> int:
+        """The instant of the latest packet by then, which stands still for what does not tick."""
         fault = self.fault
         if fault is not None and (fault.kind is FeedFault.MUTE or self._is_silent(token)):
-            return min(fault.since, self._ticked_at)
-        return self._moment(self._ticked_at)
+            return min(fault.since, second)
+        return self._moment(second)
 
     async def _drop(self, fault: Fault) -> None:
         if fault["abort"]:

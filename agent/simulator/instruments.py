@@ -90,7 +90,12 @@ def is_index(token: int) -> bool:
 
 def instrument(token: int) -> Instrument:
     """The table's entry, or a plausible stranger: any token may be subscribed to."""
-    return _BY_TOKEN.get(token) or Instrument(token, "NSE", str(token), str(token), 50.0 + token % 4_000)
+    return _BY_TOKEN.get(token) or Instrument(token, "NSE", str(token), str(token), _stranger_price(token))
+
+
+def _stranger_price(token: int) -> float:
+    """Up to 4,050 rupees; a finely divided price has to stay below 429 to fit its 32 bits."""
+    return 50.0 + token % (4_000 if divisor_of(token) == 100 else 50)
 
 
 def named(name: str) -> Instrument | None:

@@ -86,7 +86,7 @@ def quote(seed: int, token: int, second: int) -> Quote:
         last=last,
         last_quantity=lot * (1 + (noise >> 8) % 50),
         average=(day.marks[0] + high + low + last) // 4,
-        volume=lot * (traded * 40 + (noise >> 16) % 40),
+        volume=lot * max(traded * 40 - (noise >> 16) % 40, 0),
         buy_quantity=sum(level.quantity for level in bids) * 30,
         sell_quantity=sum(level.quantity for level in offers) * 30,
         open=day.marks[0],
