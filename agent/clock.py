@@ -50,7 +50,7 @@ class SystemClock:
     """
 
     def __init__(self, start_at: datetime | None = None) -> None:
-        wall = datetime.now(UTC)
+        wall = self.wall()
         self._offset = (start_at - wall) if start_at is not None else timedelta(0)
         self._anchor = wall + self._offset
         self._anchor_s = time.monotonic()
@@ -79,7 +79,7 @@ class SystemClock:
 
         A slow drift is followed silently; a step is the caller's to act upon.
         """
-        wall = datetime.now(UTC) + self._offset
+        wall = self.wall() + self._offset
         step = wall - self.now()
         self._anchor, self._anchor_s = wall, time.monotonic()
         return step if abs(step) > STEP_LIMIT else timedelta(0)
