@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr
 
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d)")
+_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=3660)
 
@@ -27,7 +27,7 @@ def parse_duration(text: object) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """A `timedelta` as `agent.toml` writes it: `"1h30m"`, `"10s"`, `"250ms"`."""
+    """A `timedelta` of zero or more as `agent.toml` writes it, to the millisecond: `"1h30m"`."""
     rest = round(duration.total_seconds() * 1000)
     parts = []
     for unit, size in (

@@ -18,7 +18,7 @@ class Watched(Generic[T]):
 
     def __init__(self, value: T) -> None:
         self._value = value
-        self._subscribers: list[Callable[[T], None]] = []
+        self._subscribers: dict[object, Callable[[T], None]] = {}
 
     def __repr__(self) -> str:
         return f"Watched({self._value!r})"
@@ -31,16 +31,17 @@ class Watched(Generic[T]):
         if value == self._value:
             return
         self._value = value
-        for tell in tuple(self._subscribers):
-            tell(value)
+        for key, tell in tuple(self._subscribers.items()):
+            if key in self._subscribers:
+                tell(value)
 
     def subscribe(self, tell: Callable[[T], None]) -> Callable[[], None]:
         """Have `tell` called with each new value; returns what ends the subscription."""
-        self._subscribers.append(tell)
+        key = object()
+        self._subscribers[key] = tell
 
         def unsubscribe() -> None:
-            if tell in self._subscribers:
-                self._subscribers.remove(tell)
+            self._subscribers.pop(key, None)
 
         return unsubscribe
 

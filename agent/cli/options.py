@@ -26,7 +26,7 @@ url_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[datetime]):
     """An instant with its zone, as in `2026-11-23T09:14:00+05:30`."""
 
     name = "instant"

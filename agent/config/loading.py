@@ -12,14 +12,15 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from agent.config import rule_table
 from agent.config.blueprint import Blueprint, MachinePlan, NotifierPlan
 from agent.config.complaints import complain, suggest
+from agent.config.positions import place as place_of
 from agent.config.reading import Document, read
 from agent.config.schema import AgentSettings, MachineTable, NotifierTable
 from agent.config.secrets import resolve
 from agent.errors import ConfigError
+from agent.health import self_check
 from agent.health.rules import MARKET, bind
 from agent.model import Machine
 from agent.registry import Registry, load_plugins
-from agent.health import self_check
 
 
 def load(
@@ -57,7 +58,7 @@ def _settings(document: Document, values: Mapping[str, Any]) -> AgentSettings:
     try:
         return AgentSettings.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(complain(error, document, ()))) from None
+        raise ConfigError("\n".join(complain(error, document, (), AgentSettings))) from None
 
 
 class _Binding:
@@ -93,14 +94,14 @@ class _Binding:
                 readiness=self._settings.readiness.require,
                 startup_grace=self._settings.startup_grace,
             ),
-            secrets=secrets | _secrets_of(self._settings, *(p.settings for p in (*machines, *notifiers))),
+            secrets=secrets
+            | _secrets_of(self._settings, *(m.settings for m in machines), *(n.settings for n in notifiers)),
             warnings=tuple(self._document.insecure),
         )
 
-    def _complain(self, place: tuple[str | int, ...], text: str) -> None:
-        line = self._document.positions.line(place)
-        key = ".".join(str(part) for part in place)
-        self._complaints.append(f"{self._document.path}:{line}: {key}: {text}")
+    def _complain(self, key: tuple[str | int, ...], text: str) -> None:
+        where = place_of(self._document.path, self._document.positions, key)
+        self._complaints.append(f"{where}: {text}")
 
     def _check_plugins(self) -> None:
         for name in self._settings.plugins.enable:
@@ -132,7 +133,7 @@ class _Binding:
         return MachinePlan(
             machine=machine,
             kind=kind,
-            settings=self._own(place, kind.settings, table.own) if kind is not None else None,
+            settings=self._own(place, kind.settings, table) if kind is not None else None,
             every=table.every,
             timeout=table.timeout,
             expect=table.expect,
@@ -148,18 +149,18 @@ class _Binding:
             name=name,
             kind_name=table.kind,
             kind=kind,
-            settings=self._own(place, kind.settings, table.own) if kind is not None else None,
+            settings=self._own(place, kind.settings, table) if kind is not None else None,
             timeout=table.timeout,
         )
 
     def _own(
-        self, place: tuple[str, ...], model: type[BaseModel], own: Mapping[str, Any]
+        self, place: tuple[str, ...], model: type[BaseModel], table: MachineTable | NotifierTable
     ) -> BaseModel | None:
         """The plugin's settings from its part of the table."""
         try:
-            settings = model.model_validate(own)
+            settings = model.model_validate(table.own)
         except ValidationError as error:
-            self._complaints += complain(error, self._document, place)
+            self._complaints += complain(error, self._document, place, model, type(table))
             return None
         wanted = getattr(settings, "credential", None)
         if isinstance(wanted, str) and wanted not in self._settings.credentials:
@@ -179,8 +180,10 @@ class _Binding:
     def _rules(self, machines: list[Machine]) -> list[Any]:
         own = list(self._settings.rule) or list(rule_table.default_table())
         table = rule_table.place(own, self._registry.rules)
-        for place, text in rule_table.check(table, machines, self._settings.readiness.require):
-            self._complain(place, text)
+        found = rule_table.check(table, machines, self._settings.readiness.require)
+        for place, text in found:
+            if place[0] != "rule" or self._settings.rule:
+                self._complain(place, text)
         return table
 
 

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 from agent import __version__
-from agent.abilities import Login, NotifierContext, Surroundings
+from agent.abilities import CredentialState, Login, Surroundings
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint, NotifierPlan
 from agent.delivery.sender import Sender
-from agent.errors import StoreError
-from agent.health.document import AgentPart, PluginPart
+from agent.errors import PluginError
+from agent.health import self_check
 from agent.health.rules import MARKET, members
 from agent.model import CoreReason, Notice, Report, Status
-from agent.health import self_check
 from agent.runtime.border import unknown
 from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
 from agent.runtime.credentials import CredentialService
 from agent.runtime.expectations import expected
 from agent.runtime.lock import FolderLock
-from agent.runtime.mounting import Mounted, mount
+from agent.runtime.mounting import Mounted, build_notifier, mount
 from agent.runtime.observing import Observing
 from agent.runtime.outbound import Outbound
 from agent.runtime.publishing import Publisher
 from agent.runtime.scheduling import Scheduling
 from agent.runtime.supervision import Supervisor
 from agent.runtime.threads import Threads
+from agent.runtime.wellbeing import Wellbeing
 from agent.store import snapshot
 from agent.store.journal import Journal
 from agent.store.snapshot import Snapshot
@@ -62,7 +61,6 @@ class Agent:
         self.clock = clock
         self.journal = Journal(blueprint.data_folder / "journal.sqlite")
         self.publisher = Publisher()
-        self.started_at: datetime = clock.now()
         self.machines: dict[str, Mounted] = {}
         self.senders: dict[str, Sender] = {}
         self._surroundings = Surroundings(blueprint.settings.name, blueprint.data_folder, base_url, simulator)
@@ -70,19 +68,11 @@ class Agent:
         self._outbound = Outbound(f"openbell/{__version__}")
         self._supervisor = Supervisor(clock)
         self._scheduling = Scheduling(clock, self._evaluate)
-        self._credentials = CredentialService(
-            blueprint.settings.credentials,
-            clock=clock,
-            store=JournaledValues(self.journal, "credentials"),
-            folder=blueprint.path.parent,
-        )
+        self._credentials: CredentialService | None = None
         self._learn = learn
         self._observers: list[Observing] = []
         self._markets = self._markets_by_machine()
-        self._plugin_errors: dict[str, str] = {}
-        self._notifier_errors: dict[str, str] = {}
-        self._store_error: str | None = None
-        self._loop_lag_ms = 0.0
+        self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now())
         self._evaluation_is_well = True
         self._core: Core | None = None
 
@@ -92,6 +82,12 @@ class Agent:
             raise RuntimeError("the agent has not been started")
         return self._core
 
+    @property
+    def credentials(self) -> CredentialService:
+        if self._credentials is None:
+            raise RuntimeError("the agent has not been started")
+        return self._credentials
+
     # -- start and stop ---------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -99,9 +95,10 @@ class Agent:
         self._lock.acquire()
         self.journal.open()
         self.journal.start()
-        await self._credentials.start()
+        self._credentials = await self._open_credentials()
         self._core = self._make_core()
         self._build()
+        self._watch_over()
         self._evaluate()
         self._scheduling.start()
         self._set_going()
@@ -118,6 +115,22 @@ class Agent:
         await self._outbound.close()
         await self.journal.close()
         self._lock.release()
+
+    async def _open_credentials(self) -> CredentialService:
+        service = CredentialService(
+            self.blueprint.settings.credentials,
+            clock=self.clock,
+            store=JournaledValues(self.journal, "credentials"),
+            folder=self.blueprint.path.parent,
+        )
+        for credential in service.credentials.values():
+            credential.state.subscribe(self._credential_changed)
+        await service.start()
+        return service
+
+    def _credential_changed(self, state: CredentialState) -> None:
+        if state.secret is not None:
+            self._learn(state.secret.value)
 
     def _make_core(self) -> Core:
         blueprint = self.blueprint
@@ -136,8 +149,8 @@ class Agent:
                 statuses_changed=self._set_expectations,
                 notify=self._notify,
                 published=self._observe,
-                stored=self._stored,
-                describe=self._describe,
+                stored=self.wellbeing.stored,
+                describe=self.wellbeing.describe,
             ),
             former=former,
             base_url=self._surroundings.base_url,
@@ -153,14 +166,17 @@ class Agent:
             log.warning("what the former run left cannot be read (%s); starting without it", error)
             return None
 
-    def _build(self) -> None:
-        services = Services(
+    def _services(self) -> Services:
+        return Services(
             clock=self.clock,
             surroundings=self._surroundings,
             outbound=self._outbound,
             journal=self.journal,
-            credentials=self._credentials.credentials,
+            credentials=self.credentials.credentials,
         )
+
+    def _build(self) -> None:
+        services = self._services()
         pools: dict[str, Threads] = {}
         wishes = {plan.machine.name: self._wish(plan.machine.name) for plan in self.blueprint.machines}
         for plan in self.blueprint.machines:
@@ -173,21 +189,10 @@ class Agent:
             self._observers.append(Observing(name, observer, self.clock))
 
     def _build_notifier(self, plan: NotifierPlan) -> None:
-        context = NotifierContext(
-            plan.name,
-            self.clock,
-            logging.getLogger(f"openbell.{plan.name}"),
-            self._surroundings,
-            self._outbound.open,
-        )
-        if plan.kind is None:
-            self._notifier_errors[plan.name] = f"its plugin, of the kind {plan.kind_name!r}, is not loaded"
-            return
         try:
-            notifier = plan.kind.factory(plan.settings, context)
-        except (Exception, SystemExit) as error:
-            log.exception("the notifier %s cannot be built", plan.name)
-            self._notifier_errors[plan.name] = plain(f"{type(error).__name__}: {error}")
+            notifier = build_notifier(plan, self._services())
+        except PluginError as error:
+            self.wellbeing.notifier_unbuilt(plan.name, plan.kind_name, str(error))
             return
         self.senders[plan.name] = Sender(
             plan.name,
@@ -198,12 +203,18 @@ class Agent:
             changed=self._check_self,
         )
 
+    def _watch_over(self) -> None:
+        self.wellbeing.senders = self.senders
+        self.wellbeing.probers = [m.prober for m in self.machines.values() if m.prober is not None]
+        self.wellbeing.credential_troubles = self.credentials.troubles
+        self.wellbeing.changed = self._check_self
+
     def _set_going(self) -> None:
         keep = self._supervisor.keep
-        keep("credentials", self._credentials.run)
+        keep("credentials", self.credentials.run)
         for mounted in self.machines.values():
             if mounted.prober is None:
-                self._deliver(mounted.name, self._cannot_run(mounted))
+                self._deliver(mounted.name, self._unbuilt(mounted))
                 continue
             mounted.prober.wish()
             self._scheduling.every(mounted.plan.every, mounted.prober.on_schedule)
@@ -279,71 +290,22 @@ class Agent:
 
     # -- the agent's own health --------------------------------------------------------------
 
-    def _describe(self) -> AgentPart:
-        registry = self.blueprint.registry
-        return AgentPart(
-            name=self.blueprint.settings.name,
-            version=__version__,
-            started_at=self.started_at,
-            loop_lag_ms=round(self._loop_lag_ms, 1),
-            plugins=[
-                PluginPart(
-                    name=one.name,
-                    state="failing" if one.name in self._plugin_errors else one.state,
-                    origin=one.origin,
-                    version=one.version,
-                    error=self._plugin_errors.get(one.name, one.error),
-                )
-                for one in registry.plugins.values()
-            ],
-            notifiers=[sender.describe() for sender in self.senders.values()],
-        )
-
-    def _cannot_run(self, mounted: Mounted) -> Report:
-        if mounted.plugin is not None and mounted.error is not None:
-            self._plugin_errors[mounted.plugin] = f"{mounted.name}: {mounted.error}"
+    def _unbuilt(self, mounted: Mounted) -> Report:
+        self.wellbeing.plugin_failed(mounted.plugin, f"{mounted.name}: {mounted.error}")
         message = f"The machine cannot be built: {mounted.error}"
         return unknown(CoreReason.PLUGIN_ERROR, message, self.clock.now())
 
     def _crashed(self, mounted: Mounted) -> Callable[[BaseException], None]:
         def crashed(error: BaseException) -> None:
             text = plain(f"{type(error).__name__}: {error}")
-            if mounted.plugin is not None:
-                self._plugin_errors[mounted.plugin] = f"{mounted.name}: {text}"
             message = f"The machine's task failed and starts again: {text}"
             self._deliver(mounted.name, unknown(CoreReason.PLUGIN_ERROR, message, self.clock.now()))
-            self._check_self()
+            self.wellbeing.plugin_failed(mounted.plugin, f"{mounted.name}: {text}")
 
         return crashed
 
-    def _stored(self, error: StoreError | None) -> None:
-        before, self._store_error = self._store_error, str(error) if error is not None else None
-        if (before is None) != (self._store_error is None):
-            log.log(
-                logging.ERROR if error else logging.INFO,
-                "journal: %s",
-                error or "writing works again",
-            )
-            self._check_self()
-
     def _check_self(self) -> None:
-        failing = {s.name: s.describe().error or "" for s in self.senders.values() if s.is_failing}
-        listed = {p.name: p.error for p in self.blueprint.registry.plugins.values() if p.error}
-        facts = self_check.Facts(
-            store_error=self._store_error,
-            plugin_errors={**listed, **self._plugin_errors},
-            notifier_errors={**self._notifier_errors, **failing},
-            credential_troubles=self._credentials.troubles(),
-            loop_lag_ms=self._loop_lag_ms,
-        )
-        probers = [m.prober for m in self.machines.values() if m.prober is not None]
-        measures = {
-            "loop_lag_ms": round(self._loop_lag_ms, 1),
-            "probes": float(sum(p.counts.runs for p in probers)),
-            "probes_merged": float(sum(p.counts.merged for p in probers)),
-            "probes_failed": float(sum(p.counts.failed for p in probers)),
-        }
-        self._deliver(self_check.NAME, self_check.self_report(facts, measures, self.clock.now()))
+        self._deliver(self_check.NAME, self.wellbeing.report(self.clock.now()))
 
     async def _reconcile(self) -> None:
         """Every few seconds: follow the wall clock, derive everything anew, renew the document."""
@@ -352,12 +314,12 @@ class Agent:
             due = self.clock.monotonic() + RECONCILE_S
             await self.clock.sleep(RECONCILE_S)
             turn += 1
-            self._loop_lag_ms = max(0.0, (self.clock.monotonic() - due) * 1000)
+            self.wellbeing.loop_lag_ms = max(0.0, (self.clock.monotonic() - due) * 1000)
             step = self.clock.follow()
             if step:
                 log.warning("the wall clock was set by %s; ages are kept, everything is timed anew", step)
                 self.core.shift(step)
                 self._scheduling.rearm()
             self._check_self()
-            if turn % RENEW_EVERY == 0 and self._evaluation_is_well and self._store_error is None:
+            if turn % RENEW_EVERY == 0 and self._evaluation_is_well and self.wellbeing.is_storing:
                 self.publisher.renew(self.clock.now())

@@ -1,4 +1,4 @@
-"""Builds the machines of a blueprint; one that cannot be built costs itself alone."""
+"""Builds the machines and notifiers of a blueprint; one that cannot be built costs itself alone."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from agent.abilities import Actions, Running
-from agent.config.blueprint import MachinePlan
-from agent.errors import ActionError
+from agent.abilities import Actions, Notifier, NotifierContext, Running
+from agent.config.blueprint import MachinePlan, NotifierPlan
+from agent.errors import ActionError, PluginError
 from agent.model import Report
 from agent.runtime.context import MachineContext, Services
 from agent.runtime.probing import Prober
@@ -94,3 +94,22 @@ def mount(
         error = plain(f"{type(problem).__name__}: {problem}")
         return Mounted(plan=plan, context=context, prober=None, subject=None, error=error)
     return Mounted(plan=plan, context=context, prober=prober, subject=subject)
+
+
+def build_notifier(plan: NotifierPlan, services: Services) -> Notifier:
+    """Build one notifier. Raises `PluginError`, whatever its plugin does."""
+    if plan.kind is None:
+        raise PluginError(f"its plugin, of the kind {plan.kind_name!r}, is not loaded")
+    context = NotifierContext(
+        plan.name,
+        services.clock,
+        logging.getLogger(f"openbell.{plan.name}"),
+        services.surroundings,
+        services.outbound.open,
+    )
+    try:
+        notifier: Notifier = plan.kind.factory(plan.settings, context)
+    except (Exception, SystemExit) as problem:
+        log.exception("the notifier %s cannot be built", plan.name)
+        raise PluginError(plain(f"{type(problem).__name__}: {problem}")) from problem
+    return notifier

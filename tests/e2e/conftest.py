@@ -1,0 +1,208 @@
+"""A desk as a real process: the program itself, reached over its sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+
+DEADLINE_S = 30.0
+PRE_OPEN = "2026-11-23T09:14:55+05:30"
+LIVE = "2026-11-23T10:00:00+05:30"
+
+
+class Program:
+    """One run of `openbell` with some arguments; what it says is kept."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
+        self.process = process
+        self.folder = folder
+        self.output: list[str] = []
+        self._readers = [
+            asyncio.ensure_future(self._read(stream)) for stream in (process.stdout, process.stderr)
+        ]
+        self._said = asyncio.Event()
+
+    async def _read(self, stream: Any) -> None:
+        while line := await stream.readline():
+            self.output.append(line.decode())
+            self._said.set()
+
+    async def says(self, pattern: str) -> re.Match[str]:
+        """Wait until the program has printed something that matches."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not (found := re.search(pattern, "".join(self.output))):
+                if self.process.returncode is not None:
+                    await asyncio.gather(*self._readers)
+                    if not re.search(pattern, "".join(self.output)):
+                        raise AssertionError(f"ended with {self.process.returncode}: {self.output}")
+                    continue
+                self._said.clear()
+                await self._said.wait()
+        return found
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(DEADLINE_S):
+            code = await self.process.wait()
+            await asyncio.gather(*self._readers)
+        return code
+
+    async def stop(self) -> int:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        return await self.ended()
+
+
+class Desk:
+    """An agent and its simulated broker, and a person's browser without the screen."""
+
+    def __init__(self, program: Program, session: aiohttp.ClientSession, url: str, broker: str) -> None:
+        self.program = program
+        self.session = session
+        self.url = url
+        self.broker = broker
+
+    async def get(self, path: str = "/api/system/health", **more: Any) -> Any:
+        async with self.session.get(self.url + path, **more) as answer:
+            return await answer.json()
+
+    async def post(self, path: str, **more: Any) -> tuple[int, Any]:
+        async with self.session.post(self.url + path, **more) as answer:
+            return answer.status, await answer.json()
+
+    async def sim(self, what: str, **body: Any) -> Any:
+        async with self.session.post(f"{self.broker}/sim/{what}", json=body) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def sim_state(self) -> Any:
+        async with self.session.get(f"{self.broker}/sim/state") as answer:
+            return await answer.json()
+
+    async def until(self, holds: Callable[[Any], bool], deadline_s: float = DEADLINE_S) -> Any:
+        """Follow the event stream until a document holds; returns it."""
+        last: Any = None
+        try:
+            async with asyncio.timeout(deadline_s):
+                async for document in self.documents():
+                    last = document
+                    if holds(document):
+                        return document
+        except TimeoutError:
+            raise AssertionError(f"not reached; the last document was {json.dumps(last)}") from None
+        raise AssertionError("the stream ended")
+
+    async def documents(self) -> AsyncIterator[Any]:
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with self.session.get(f"{self.url}/api/system/events", timeout=timeout) as answer:
+            event = b""
+            async for line in answer.content:
+                if line.startswith(b"event: "):
+                    event = line[7:].strip()
+                elif line.startswith(b"data: ") and event == b"document":
+                    yield json.loads(line[6:])
+
+    async def code(self, code: str) -> Any:
+        return await self.until(lambda document: document["code"] == code)
+
+    async def open_page(self) -> str:
+        async with self.session.get(self.url + "/") as answer:
+            assert answer.status == 200
+            return await answer.text()
+
+    async def login(self) -> aiohttp.ClientResponse:
+        """What one click on the page's login button and one on the broker's do."""
+        await self.open_page()
+        async with self.session.get(f"{self.url}/api/auth/login", allow_redirects=False) as begun:
+            assert begun.status == 303, await begun.text()
+            broker_page = begun.headers["Location"]
+        async with self.session.get(f"{broker_page}&approve=1", allow_redirects=False) as approved:
+            back = approved.headers["Location"]
+        async with self.session.get(back, allow_redirects=False) as answer:
+            assert answer.status == 303, await answer.text()
+            return answer
+
+    async def token_of_another_process(self) -> str:
+        """Log in at the broker as the trading process might, and return its access token."""
+        page = f"{self.broker}/connect/login?v=3&api_key=demo&approve=1"
+        async with self.session.get(page, allow_redirects=False) as answer:
+            query = parse_qs(urlsplit(answer.headers["Location"]).query)
+        request_token = query["request_token"][0]
+        checksum = hashlib.sha256(f"demo{request_token}demo-secret".encode()).hexdigest()
+        form = {"api_key": "demo", "request_token": request_token, "checksum": checksum}
+        async with self.session.post(f"{self.broker}/session/token", data=form) as answer:
+            return (await answer.json())["data"]["access_token"]
+
+    async def history(self) -> list[Any]:
+        return (await self.get("/api/system/history?limit=1000"))["transitions"]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Start the program with arguments; whatever still runs at the end is stopped."""
+    programs: list[Program] = []
+
+    async def begin(*arguments: str, environment: dict[str, str] | None = None) -> Program:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "agent.cli",
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+        )
+        programs.append(Program(process, tmp_path))
+        return programs[-1]
+
+    yield begin
+    for program in programs:
+        if program.process.returncode is None:
+            program.kill()
+        await program.ended()
+
+
+@pytest.fixture
+async def open_desk(start: Callable[..., Any], tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Start a demo at an instant and wait until it is ready."""
+    async with AsyncExitStack() as stack:
+
+        async def begin(at: str = LIVE, *, data: Path | None = None, **more: Any) -> Desk:
+            folder = data or tmp_path / "desk"
+            program = await start(
+                "demo", "--port", "0", "--broker-port", "0", "--at", at, "--data-dir", str(folder), **more
+            )
+            return await reach(program, stack)
+
+        yield begin
+
+
+async def reach(program: Program, stack: AsyncExitStack) -> Desk:
+    """The desk of a program that has said its addresses."""
+    found = await program.says(r"page and API at (\S+?),? .*?simulated broker at (\S+)")
+    jar = aiohttp.CookieJar(unsafe=True)
+    session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
+    return Desk(program, session, found[1].rstrip(","), found[2])
+
+
+@pytest.fixture
+def elapsed() -> Callable[[], float]:
+    began = time.monotonic()
+    return lambda: time.monotonic() - began
