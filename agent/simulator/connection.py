@@ -6,17 +6,18 @@ import asyncio
 import socket
 import struct
 from collections import defaultdict
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from agent.simulator.packets import Mode
 
 BACKLOG_LIMIT: Final = 4 * 2**20
 """With so many bytes unread by the client, frames are left out rather than kept for it."""
 
-CLOSE_TIMEOUT: Final = 0.5
+GOODBYE_TIMEOUT: Final = 5.0
 RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER on, for zero seconds: closing sends RST instead of FIN."""
 
@@ -29,11 +30,14 @@ class Connection:
     ) -> None:
         self.number = number
         self.since = since
+        self.gone = asyncio.Event()
         self.subscriptions: dict[int, Mode] = {}
         self.frames_sent = 0
         self.frames_left_out = 0
         self._stream = stream
         self._transport = transport
+        self._said_goodbye = False
+        self._last_call: asyncio.TimerHandle | None = None
 
     @property
     def is_deaf(self) -> bool:
@@ -61,19 +65,36 @@ class Connection:
         else:
             self._transport.pause_reading()
 
-    async def close(self, code: int = WSCloseCode.GOING_AWAY) -> None:
-        """Say goodbye as the protocol has it; a client that does not answer is cut off soon."""
+    async def say_goodbye(self, code: int = WSCloseCode.GOING_AWAY) -> None:
+        """Close as the protocol has it; a client that leaves it unanswered is cut off in the end.
+
+        The frame is sent past `WebSocketResponse.close`, which, called from another task than the
+        reader's, would not wait for the client's answer.
+        """
         if self.is_deaf:
             self.reset()
-        else:
-            await self._stream.close(code=code)
+            return
+        self._said_goodbye = True
+        with suppress(ConnectionError):
+            await self._stream.send_frame(code.to_bytes(2), WSMsgType.CLOSE)
+        self._last_call = asyncio.get_running_loop().call_later(GOODBYE_TIMEOUT, self.reset)
 
     def reset(self) -> None:
-        """Cut the connection without a word, by RST."""
+        """Cut the connection without a word, by RST; one that is gone already is left in peace."""
+        if self.gone.is_set():
+            return
         sock: socket.socket | None = self._transport.get_extra_info("socket")
         if sock is not None and not self._transport.is_closing():
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._transport.abort()
+
+    def end(self) -> None:
+        """Nothing more comes from the client; if it has answered our goodbye, hang up."""
+        self.gone.set()
+        if self._last_call is not None:
+            self._last_call.cancel()
+        if self._said_goodbye:
+            self._transport.close()
 
     def describe(self) -> dict[str, object]:
         by_mode: defaultdict[str, list[int]] = defaultdict(list)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
 
 from agent.simulator import shapes
 from agent.simulator.broker import Broker
-from agent.simulator.faults import FEED_FAULTS, REST_FAULTS, explain, parse_feed, parse_rest
+from agent.simulator.faults import FEED_FAULTS, REST_FAULTS, Fault, explain, parse_feed, parse_rest, shown
 from agent.simulator.feed import Feed
 from agent.simulator.hours import is_open
 from agent.simulator.instruments import Segment
@@ -67,30 +67,22 @@ class Control:
         return web.json_response(state)
 
     async def token(self, request: web.Request) -> web.Response:
-        body = await _object(request)
-        if body.get("do") not in ALLOWED["/sim/token"]["do"]:  # type: ignore[operator]
-            raise _not_understood(request, f'"do": {body.get("do")!r:.60} is not among those allowed')
-        self._broker.sessions.end_all(Ending(body["do"]))
-        return web.json_response({"done": body["do"]})
+        ending = (await _object(request, "do")).get("do")
+        if not isinstance(ending, str) or ending not in tuple(Ending):
+            raise _not_understood(request, f'"do": {shown(ending)} is not among those allowed')
+        self._broker.sessions.end_all(Ending(ending))
+        return web.json_response({"done": ending})
 
     async def feed(self, request: web.Request) -> web.Response:
-        try:
-            fault = parse_feed(await _object(request), self._broker.second())
-        except ValueError as error:
-            raise _not_understood(request, str(error)) from None
-        await self._feed.break_with(fault)
+        await self._feed.break_with(await self._fault(request, parse_feed))
         return web.json_response({"faults": self._faults()})
 
     async def rest(self, request: web.Request) -> web.Response:
-        try:
-            fault = parse_rest(await _object(request), self._broker.second())
-        except ValueError as error:
-            raise _not_understood(request, str(error)) from None
-        self._broker.break_rest(fault)
+        self._broker.break_rest(await self._fault(request, parse_rest))
         return web.json_response({"faults": self._faults()})
 
     async def message(self, request: web.Request) -> web.Response:
-        body = await _object(request)
+        body = await _object(request, "text", "type")
         text, kind = body.get("text"), body.get("type", "message")
         if not isinstance(text, str) or kind not in _TYPES:
             raise _not_understood(request, 'expected "text", and "type" if other than "message"')
@@ -99,25 +91,40 @@ class Control:
         return web.json_response({"heard_by": heard})
 
     async def burst(self, request: web.Request) -> web.Response:
-        rounds = (await _object(request)).get("rounds", 100)
-        if not isinstance(rounds, int) or not 1 <= rounds <= MOST_ROUNDS:
-            raise _not_understood(request, f'"rounds": found {rounds!r:.60}')
+        rounds = (await _object(request, "rounds")).get("rounds", 100)
+        if not isinstance(rounds, int) or isinstance(rounds, bool) or not 1 <= rounds <= MOST_ROUNDS:
+            raise _not_understood(request, f'"rounds": found {shown(rounds)}')
         return web.json_response({"frames": await self._feed.burst(rounds)})
+
+    async def _fault(
+        self, request: web.Request, parse: Callable[[object, int], Fault | None]
+    ) -> Fault | None:
+        try:
+            return parse(await _object(request), self._broker.second())
+        except ValueError as error:
+            raise _not_understood(request, str(error)) from None
 
     def _faults(self) -> dict[str, object]:
         in_force = {"feed": self._feed.fault, "rest": self._broker.rest_fault}
         return {side: fault.describe() if fault is not None else None for side, fault in in_force.items()}
 
 
-async def _object(request: web.Request) -> dict[str, Any]:
-    """The body, which has to be a JSON object; none at all is an empty one."""
+async def _object(request: web.Request, *keys: str) -> dict[str, Any]:
+    """The body, which has to be a JSON object, of these keys at most if any are named."""
     try:
-        body = json.loads(await request.read() or b"{}")
+        body = json.loads(await request.read() or b"{}", parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise _not_understood(request, "the body is no JSON") from None
     if not isinstance(body, dict):
         raise _not_understood(request, "the body is no JSON object")
+    if keys and (strange := body.keys() - set(keys)):
+        raise _not_understood(request, f"{shown(min(strange))} means nothing here")
     return body
+
+
+def _no_constant(name: str) -> None:
+    """`NaN` and its like are Python's own, and no JSON."""
+    raise ValueError(name)
 
 
 def _not_understood(request: web.Request, found: str) -> web.HTTPBadRequest:

@@ -192,7 +192,7 @@ def _parse(
     if name is None:
         return None
     if not isinstance(name, str) or name not in {kind.value for kind in kinds}:
-        raise ValueError(f'"fault": {_shown(name)} is not among those allowed')
+        raise ValueError(f'"fault": {shown(name)} is not among those allowed')
     kind = kinds(name)
     given = {key: value for key, value in body.items() if key != "fault"}
     return Fault(kind, _filled(name, table[kind], given), now)
@@ -201,13 +201,14 @@ def _parse(
 def _filled(name: str, allowed: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in given.items():
         if key not in allowed:
-            raise ValueError(f'{name}: "{_shown(key)}" is no parameter of it')
+            raise ValueError(f'{name}: "{shown(key)}" is no parameter of it')
         if not allowed[key].check(value):
-            raise ValueError(f'{name}: "{key}": expected {allowed[key].allows}, found {_shown(value)}')
+            raise ValueError(f'{name}: "{key}": expected {allowed[key].allows}, found {shown(value)}')
     return {key: given.get(key, parameter.default) for key, parameter in allowed.items()}
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """What was found, cut to a length that fits a message."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 

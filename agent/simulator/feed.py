@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -19,6 +20,10 @@ from agent.simulator.prices import Quote, quote
 
 MOST_TOKENS: Final = 3_000
 """Of one connection; https://kite.trade/docs/connect/v3/websocket/ says so."""
+
+
+STOP_TIMEOUT: Final = 0.3
+"""How long a stopping simulator waits for its clients to answer the goodbye."""
 
 
 class Conduct(NamedTuple):
@@ -61,7 +66,13 @@ class Feed:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._close(self.connections.values())
+        leaving = tuple(self.connections.values())
+        for connection in leaving:
+            await connection.say_goodbye()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_all_gone(leaving), STOP_TIMEOUT)
+        for connection in leaving:
+            connection.reset()
 
     def join(self, stream: web.WebSocketResponse, transport: asyncio.Transport) -> Connection:
         self._joined += 1
@@ -208,14 +219,16 @@ class Feed:
         return self._moment(second)
 
     async def _drop(self, fault: Fault) -> None:
-        if fault["abort"]:
-            for connection in tuple(self.connections.values()):
+        for connection in tuple(self.connections.values()):
+            if fault["abort"]:
                 connection.reset()
-        else:
-            await self._close(self.connections.values(), fault["code"])
+            else:
+                await connection.say_goodbye(fault["code"])
 
-    async def _close(self, connections: Iterable[Connection], code: int = 1001) -> None:
-        await asyncio.gather(*(connection.close(code) for connection in tuple(connections)))
+
+async def _all_gone(connections: Iterable[Connection]) -> None:
+    for connection in connections:
+        await connection.gone.wait()
 
 
 async def _every(interval: float, act: Callable[[], Awaitable[None]]) -> None:

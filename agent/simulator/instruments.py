@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 
@@ -88,6 +89,7 @@ def is_index(token: int) -> bool:
     return segment_of(token) == Segment.INDICES
 
 
+@lru_cache(maxsize=8_192)
 def instrument(token: int) -> Instrument:
     """The table's entry, or a plausible stranger: any token may be subscribed to."""
     return _BY_TOKEN.get(token) or Instrument(token, "NSE", str(token), str(token), _stranger_price(token))

@@ -7,7 +7,6 @@ High and low follow exactly from the marks passed, so nothing has to be remember
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from random import Random
@@ -21,6 +20,13 @@ MARKS: Final = hours.DAY // MARK
 FIRST_MARK: Final = 9 * 3600 // MARK
 """The night before 09:00 is flat."""
 
+STRIDE: Final = 0.0004
+"""The standard deviation of a step from mark to mark, as a part of the price; at least a tick."""
+
+ANCHOR_DEVIATION: Final = 0.003
+BYTE_DEVIATION: Final = 73.9
+"""A step is drawn as a byte: cheap, and so bounded that no day can lead to a price of zero."""
+
 _WORD: Final = 2**64 - 1
 _WITH_OPEN_INTEREST: Final = frozenset({Segment.NFO, Segment.CDS, Segment.BFO, Segment.BCD, Segment.MCX})
 
@@ -33,8 +39,7 @@ class Level(NamedTuple):
     orders: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """One instrument at one second; prices are integers as the wire has them, `at` is a Unix second."""
 
     token: int
@@ -107,11 +112,10 @@ def walk(seed: int, token: int, day: int) -> Day:
     random = Random(f"{seed}:{token}:{day}")
     tick = tick_of(token)
     base = round(instrument(token).price * divisor_of(token) / tick)
-    stride = max(base * 0.0004, 1.0)
-    anchor = round(base * (1 + random.gauss(0, 0.003)))
-    steps = (round(random.gauss(0, stride)) for _ in range(MARKS - FIRST_MARK))
-    path = accumulate(steps, lambda at, step: max(at + step, base // 2, 10), initial=anchor)
-    marks = (anchor * tick,) * FIRST_MARK + tuple(at * tick for at in path)
+    stride = max(base * STRIDE, 1.0) / BYTE_DEVIATION
+    anchor = round(base * (1 + random.gauss(0, ANCHOR_DEVIATION)))
+    steps = (round((byte - 127.5) * stride) for byte in random.randbytes(MARKS - FIRST_MARK))
+    marks = (anchor * tick,) * FIRST_MARK + tuple(at * tick for at in accumulate(steps, initial=anchor))
     return Day(marks, tuple(accumulate(marks, max)), tuple(accumulate(marks, min)))
 
 
@@ -122,6 +126,7 @@ def previous_close(seed: int, token: int, day: int) -> int:
     return marks[hours.close_of_day(segment_of(token)) // MARK]
 
 
+@lru_cache(maxsize=8_192)
 def tick_of(token: int) -> int:
     """The smallest step of the price, in the wire's units."""
     return max(round(instrument(token).tick_size * divisor_of(token)), 1)

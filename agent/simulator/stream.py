@@ -10,7 +10,6 @@ from aiohttp import WSMsgType, web
 
 from agent.simulator.broker import Broker
 from agent.simulator.commands import parse
-from agent.simulator.connection import CLOSE_TIMEOUT
 from agent.simulator.envelope import no_such_request
 from agent.simulator.faults import FeedFault
 from agent.simulator.feed import Feed
@@ -38,7 +37,7 @@ class Stream:
     async def open(self, request: web.Request) -> web.StreamResponse:
         """Upgrade, and obey until the client goes. An open socket outlives its token, as at the broker."""
         stream = web.WebSocketResponse(
-            timeout=CLOSE_TIMEOUT,
+            autoclose=False,
             compress=False,
             max_msg_size=LARGEST_REQUEST,
             writer_limit=_NEVER_WAIT,
@@ -62,6 +61,7 @@ class Stream:
                     await self._feed.obey(connection, command)
         finally:
             self._feed.leave(connection)
+            connection.end()
 
     def _refusal(self, request: web.Request) -> int | None:
         """The status that the upgrade is refused with, if it is."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import json
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from yarl import URL
 from agent.simulator import Simulator
 
 TUESDAY_AT_TEN = datetime(2026, 11, 24, 4, 30, tzinfo=UTC)
+RELIANCE, NIFTY, GOLD = 738561, 256265, 108705031
 
 
 @dataclass
@@ -95,3 +99,45 @@ def open_desk() -> OpenDesk:
 async def desk(open_desk: OpenDesk) -> AsyncIterator[Desk]:
     async with open_desk() as opened:
         yield opened
+
+
+@pytest.fixture
+async def socket(desk: Desk) -> AsyncIterator[Any]:
+    async with desk.stream(await desk.login()) as opened:
+        yield opened
+
+
+def packets(frame: bytes) -> list[bytes]:
+    found, place = [], 2
+    for _ in range(struct.unpack_from(">H", frame)[0]):
+        length = struct.unpack_from(">H", frame, place)[0]
+        found.append(frame[place + 2 : place + 2 + length])
+        place += 2 + length
+    assert place == len(frame)
+    return found
+
+
+async def frames(socket: Any) -> AsyncIterator[bytes]:
+    """The binary frames that carry packets."""
+    async for message in socket:
+        if message.type is aiohttp.WSMsgType.BINARY and len(message.data) > 1:
+            yield message.data
+
+
+async def next_frame(socket: Any) -> list[bytes]:
+    async with asyncio.timeout(3):
+        async for frame in frames(socket):
+            return packets(frame)
+    raise AssertionError("the stream ended")
+
+
+async def next_text(socket: Any) -> Any:
+    async with asyncio.timeout(3):
+        async for message in socket:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                return json.loads(message.data)
+    raise AssertionError("the stream ended")
+
+
+def stamp(full: bytes) -> int:
+    return int(struct.unpack_from(">I", full, 60 if len(full) == 184 else 28)[0])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import struct
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -13,51 +11,7 @@ import pytest
 
 from agent.simulator.packets import Mode, packet
 from agent.simulator.prices import quote
-from tests.agent.simulator.conftest import Desk, OpenDesk
-
-RELIANCE, NIFTY, GOLD = 738561, 256265, 108705031
-
-
-def packets(frame: bytes) -> list[bytes]:
-    found, place = [], 2
-    for _ in range(struct.unpack_from(">H", frame)[0]):
-        length = struct.unpack_from(">H", frame, place)[0]
-        found.append(frame[place + 2 : place + 2 + length])
-        place += 2 + length
-    assert place == len(frame)
-    return found
-
-
-async def frames(socket: Any) -> AsyncIterator[bytes]:
-    """The binary frames that carry packets."""
-    async for message in socket:
-        if message.type is aiohttp.WSMsgType.BINARY and len(message.data) > 1:
-            yield message.data
-
-
-async def next_frame(socket: Any) -> list[bytes]:
-    async with asyncio.timeout(3):
-        async for frame in frames(socket):
-            return packets(frame)
-    raise AssertionError("the stream ended")
-
-
-async def next_text(socket: Any) -> Any:
-    async with asyncio.timeout(3):
-        async for message in socket:
-            if message.type is aiohttp.WSMsgType.TEXT:
-                return json.loads(message.data)
-    raise AssertionError("the stream ended")
-
-
-def stamp(full: bytes) -> int:
-    return int(struct.unpack_from(">I", full, 60 if len(full) == 184 else 28)[0])
-
-
-@pytest.fixture
-async def socket(desk: Desk) -> AsyncIterator[Any]:
-    async with desk.stream(await desk.login()) as opened:
-        yield opened
+from tests.agent.simulator.conftest import GOLD, NIFTY, RELIANCE, Desk, OpenDesk, next_frame, next_text, stamp
 
 
 async def test_a_subscribe_is_answered_by_the_last_packet_in_quote_mode(desk: Desk, socket: Any) -> None:
