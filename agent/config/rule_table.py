@@ -109,7 +109,7 @@ def check(
             if role not in states:
                 found.append(((*at, "probe_first"), _unknown("role", role, states)))
         for word in rule.severity_in:
-            if word not in session_words:
+            if session_words != {UNKNOWN} and word not in session_words:
                 found.append(((*at, "severity_in"), _unknown("state or reason", word, session_words)))
         if rule.action is not None and rule.action not in ACTIONS:
             found.append(((*at, "action"), _unknown("action", rule.action, ACTIONS)))

@@ -9,6 +9,8 @@ from aiohttp import web
 
 from agent.clock import Clock
 from agent.runtime.publishing import Published, Publisher
+from agent.web.access import Scope
+from agent.web.routes import Route
 
 PING_S = 15.0
 WRITE_TIMEOUT_S = 10.0
@@ -48,6 +50,9 @@ class Streams:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def routes(self) -> list[Route]:
+        return [Route("GET", "/api/system/events", Scope.READ, self.serve)]
 
     def close(self) -> None:
         """End every stream, so that the server can stop."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -11,10 +10,9 @@ from aiohttp.typedefs import Middleware
 
 from agent.web.access import SESSION_COOKIE, SESSION_LIFE_S, Access, Caller, Hosts, Scope
 from agent.web.problems import problem
+from agent.web.routes import Handler, scope_of
 
 log = logging.getLogger(__name__)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
 
@@ -31,14 +29,6 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Server": "openbell",
 }
-
-SCOPE_ATTRIBUTE = "openbell_scope"
-
-
-def scoped(scope: Scope, handler: Handler) -> Handler:
-    """Mark a handler with the scope that its callers need; one without is never served."""
-    setattr(handler, SCOPE_ATTRIBUTE, scope)
-    return handler
 
 
 def guard(access: Access, hosts: Hosts) -> Middleware:
@@ -92,7 +82,7 @@ def _refusal_of_place(request: web.Request, hosts: Hosts) -> web.StreamResponse 
 def _refusal_of_caller(request: web.Request, caller: Caller) -> web.StreamResponse | None:
     if request.match_info.http_exception is not None:
         return None
-    scope = getattr(request.match_info.handler, SCOPE_ATTRIBUTE, None)
+    scope = scope_of(request)
     if scope is None:
         log.error("the route %s has no scope and is not served", request.path)
         return problem(500, "This route is not served.")

@@ -10,8 +10,9 @@ from aiohttp import web
 from agent.errors import LoginError
 from agent.runtime.agent import Agent
 from agent.web.access import Access, Scope
-from agent.web.guard import CALLER, Handler, give_session, scoped
+from agent.web.guard import CALLER, give_session
 from agent.web.login_states import LoginStates
+from agent.web.routes import Route
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,10 @@ class Login:
         self._base_url = base_url
         self._states = LoginStates(agent.clock)
 
-    def routes(self) -> list[tuple[str, str, Handler]]:
+    def routes(self) -> list[Route]:
         return [
-            ("GET", "/api/auth/login", scoped(Scope.READ, self.begin)),
-            ("GET", "/api/auth/callback", scoped(Scope.PUBLIC, self.complete)),
+            Route("GET", "/api/auth/login", Scope.READ, self.begin),
+            Route("GET", "/api/auth/callback", Scope.PUBLIC, self.complete),
         ]
 
     async def begin(self, request: web.Request) -> web.StreamResponse:

@@ -7,7 +7,8 @@ from importlib.resources import files
 from aiohttp import web
 
 from agent.web.access import Access, Scope
-from agent.web.guard import Handler, give_session, scoped
+from agent.web.guard import give_session
+from agent.web.routes import Route
 
 FILES = {
     "/": ("index.html", "text/html"),
@@ -25,10 +26,8 @@ class Page:
         folder = files("agent.web") / "static"
         self._bodies = {path: (folder / name).read_bytes() for path, (name, _) in FILES.items()}
 
-    def routes(self) -> list[tuple[str, str, Handler]]:
-        return [
-            ("GET", path, scoped(Scope.READ if path == "/" else Scope.PUBLIC, self.file)) for path in FILES
-        ]
+    def routes(self) -> list[Route]:
+        return [Route("GET", path, Scope.READ if path == "/" else Scope.PUBLIC, self.file) for path in FILES]
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         _, kind = FILES[request.path]

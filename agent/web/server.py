@@ -7,11 +7,12 @@ import socket
 from aiohttp import web
 
 from agent.runtime.agent import Agent
-from agent.web.access import Access, Hosts, Scope, control_token
+from agent.web.access import Access, Hosts, control_token
 from agent.web.events import Streams
-from agent.web.guard import guard, scoped
+from agent.web.guard import guard
 from agent.web.login import Login
 from agent.web.page import Page
+from agent.web.routes import add_routes
 from agent.web.system import System
 
 BODY_LIMIT = 64 * 1024
@@ -28,10 +29,8 @@ class WebServer:
         self._streams = Streams(agent.publisher, agent.clock)
         hosts = Hosts(server, base_url, listener.getsockname()[1])
         self._app = web.Application(middlewares=[guard(access, hosts)], client_max_size=BODY_LIMIT)
-        for part in (System(agent), Login(agent, access, base_url), Page(access)):
-            for method, path, handler in part.routes():
-                self._app.router.add_route(method, path, handler)
-        self._app.router.add_route("GET", "/api/system/events", scoped(Scope.READ, self._streams.serve))
+        for part in (System(agent), Login(agent, access, base_url), Page(access), self._streams):
+            add_routes(self._app, part.routes())
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:

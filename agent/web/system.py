@@ -9,9 +9,10 @@ from agent.health.document import HealthDocument, Outcome
 from agent.runtime.agent import Agent
 from agent.runtime.publishing import Published, as_json, summary
 from agent.web.access import Scope
-from agent.web.guard import CALLER, Handler, scoped
+from agent.web.guard import CALLER
 from agent.web.health_json import MEDIA_TYPE, health_json
 from agent.web.problems import problem
+from agent.web.routes import Route
 
 READ_ACTIONS = frozenset({"verify"})
 """Actions that change nothing by themselves, so that whoever may read may have them done."""
@@ -25,18 +26,18 @@ class System:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
 
-    def routes(self) -> list[tuple[str, str, Handler]]:
+    def routes(self) -> list[Route]:
         at = "/api/system"
         return [
-            ("GET", f"{at}/health", scoped(Scope.READ, self.health)),
-            ("GET", f"{at}/health/summary", scoped(Scope.PUBLIC, self.summary)),
-            ("GET", f"{at}/health/{{machine}}", scoped(Scope.READ, self.machine)),
-            ("POST", f"{at}/health/{{machine}}/{{action}}", scoped(Scope.READ, self.act)),
-            ("GET", f"{at}/ready", scoped(Scope.PUBLIC, self.ready)),
-            ("GET", f"{at}/tradable", scoped(Scope.PUBLIC, self.tradable)),
-            ("GET", f"{at}/history", scoped(Scope.READ, self.history)),
-            ("GET", "/livez", scoped(Scope.PUBLIC, self.livez)),
-            ("GET", "/readyz", scoped(Scope.PUBLIC, self.readyz)),
+            Route("GET", f"{at}/health", Scope.READ, self.health),
+            Route("GET", f"{at}/health/summary", Scope.PUBLIC, self.summary),
+            Route("GET", f"{at}/health/{{machine}}", Scope.READ, self.machine),
+            Route("POST", f"{at}/health/{{machine}}/{{action}}", Scope.READ, self.act),
+            Route("GET", f"{at}/ready", Scope.PUBLIC, self.ready),
+            Route("GET", f"{at}/tradable", Scope.PUBLIC, self.tradable),
+            Route("GET", f"{at}/history", Scope.READ, self.history),
+            Route("GET", "/livez", Scope.PUBLIC, self.livez),
+            Route("GET", "/readyz", Scope.PUBLIC, self.readyz),
         ]
 
     async def health(self, request: web.Request) -> web.StreamResponse:
