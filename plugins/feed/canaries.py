@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 FLOOR = 946_684_800.0  # 2000-01-01; an earlier timestamp is a blank field, not a time
 AHEAD_S = 300.0  # a timestamp further in the future is wrong, whatever our clock's error
 ANSWER_AGE_S = 2.0  # the answer to a subscribe counts as life if it is no older
-ANSWERS_END_S = 2.0  # after a subscribe, packets may be its answers for so long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +76,15 @@ def hear(
     at: float,
     wall: float,
     lag_limit: float,
+    answer_time: float,
     trust_answers: bool,
 ) -> Basket:
-    """The basket after these packets; only a plausible timestamp that moves forward is life."""
+    """The basket after these packets; only a plausible timestamp that moves forward is life.
+
+    For `answer_time` seconds after a subscribe, packets may be its answers.
+    """
     implausible = [t for t, stamp in stamps.items() if not FLOOR <= stamp <= wall + AHEAD_S]
-    unasked = basket.asked_at is None or at >= basket.asked_at + ANSWERS_END_S
+    unasked = basket.asked_at is None or at >= basket.asked_at + answer_time
     canaries = tuple(
         _hear_one(c, stamps[c.token], at, wall, unasked, trust_answers)
         if c.token in stamps and c.token not in implausible

@@ -151,6 +151,7 @@ def _heard(watch: Watch, event: events.Heard, moment: Moment) -> Watch:
         at=heard_at,
         wall=event.wall,
         lag_limit=watch.limits.lag_limit,
+        answer_time=watch.limits.answer_time,
         trust_answers=watch.cure.ailment is None,
     )
     return replace(watch, heard_at=heard_at, basket=basket)

@@ -18,7 +18,7 @@ from agent.api import (
     Secret,
     Verdict,
 )
-from plugins.feed import events
+from plugins.feed import events, watchdog
 from plugins.feed.canaries import make_basket
 from plugins.feed.dialect import Dialect, Tally
 from plugins.feed.obstacles import find_obstacle
@@ -61,7 +61,7 @@ class Feed:
         now = self._clock.monotonic()
         self._watch = begin(limits, make_basket(dialect.canaries), context.expectation.value, now)
         self._decision = decide(self._watch, now)
-        self._told = self._decision.verdict
+        self._told: watchdog.Verdict | None = None
 
     async def run(self) -> None:
         """Keep the feed connected, until cancelled."""

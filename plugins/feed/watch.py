@@ -38,6 +38,11 @@ class Limits:
     backoff: Backoff = field(default_factory=Backoff)
     pongs_are_life: bool = False
 
+    @property
+    def answer_time(self) -> float:
+        """How long after a subscribe a packet may still be its answer."""
+        return min(2.0, self.stale_after / 4)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:

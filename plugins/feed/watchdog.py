@@ -91,7 +91,8 @@ def _decide_open(watch: Watch, now: float) -> Decision:
     if watch.forced and find_obstacle(watch, now) is None:
         return Decision(verdict, Action.RECONNECT)
     instants = [at for at in _edges(watch) if at > now]
-    if verdict.state is State.STALE:
+    is_judged = watch.is_heard or now >= heartbeat_due(watch)
+    if verdict.state is State.STALE and is_judged:
         action, due = _choose_cure(watch, verdict.reason, now)
         if due <= now:
             return Decision(verdict, action)
