@@ -19,7 +19,9 @@ IST_OFFSET: Final = 19_800
 DAY: Final = 86_400
 FLUSH_HOUR: Final = 6
 
-_OPEN: Final = 9 * 3600
+OPEN: Final = 9 * 3600
+"""Seconds from midnight in India; every segment starts with the pre-open of the equities."""
+
 _CLOSE: Final = 15 * 3600 + 1800
 _CLOSES: Final = {
     Segment.CDS: 17 * 3600,
@@ -38,7 +40,7 @@ def close_of_day(segment: int) -> int:
 def is_open(segment: int, second: int) -> bool:
     """Whether the segment trades at this Unix second: from 09:00 on weekdays, its end excluded."""
     day, of_day = divmod(second + IST_OFFSET, DAY)
-    return is_weekday(day) and _OPEN <= of_day < close_of_day(segment)
+    return is_weekday(day) and OPEN <= of_day < close_of_day(segment)
 
 
 def last_traded(segment: int, second: int) -> int:
@@ -46,7 +48,7 @@ def last_traded(segment: int, second: int) -> int:
     if is_open(segment, second):
         return second
     day, of_day = divmod(second + IST_OFFSET, DAY)
-    if of_day < _OPEN or not is_weekday(day):
+    if of_day < OPEN or not is_weekday(day):
         day = weekday_before(day)
     return day * DAY + close_of_day(segment) - IST_OFFSET
 

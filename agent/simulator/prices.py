@@ -7,6 +7,7 @@ High and low follow exactly from the marks passed, so nothing has to be remember
 
 from __future__ import annotations
 
+from array import array
 from functools import lru_cache
 from itertools import accumulate
 from random import Random
@@ -16,9 +17,8 @@ from agent.simulator import hours
 from agent.simulator.instruments import Segment, divisor_of, instrument, is_index, segment_of
 
 MARK: Final = 300
-MARKS: Final = hours.DAY // MARK
-FIRST_MARK: Final = 9 * 3600 // MARK
-"""The night before 09:00 is flat."""
+MARKS: Final = (hours.DAY - hours.OPEN) // MARK
+"""From 09:00 to midnight; the night before is flat."""
 
 STRIDE: Final = 0.0004
 """The standard deviation of a step from mark to mark, as a part of the price; at least a tick."""
@@ -68,19 +68,19 @@ class Quote(NamedTuple):
 class Day(NamedTuple):
     """The marks of one instrument's day, and the highest and lowest so far at each of them."""
 
-    marks: tuple[int, ...]
-    highs: tuple[int, ...]
-    lows: tuple[int, ...]
+    marks: array[int]
+    highs: array[int]
+    lows: array[int]
 
 
 def quote(seed: int, token: int, second: int) -> Quote:
     """What the exchange says of the instrument at that second."""
     number, of_day = divmod(second + hours.IST_OFFSET, hours.DAY)
-    day, tick = walk(seed, token, number), tick_of(token)
-    middle, high, low = _position(day, of_day, tick)
+    day, tick = today(seed, token, number), tick_of(token)
+    traded = max(of_day - hours.OPEN, 0)
+    middle, high, low = _position(day, traded, tick)
     noise = mix(seed, token, second)
     last = middle + (noise % 3 - 1) * tick
-    traded = max(of_day - FIRST_MARK * MARK, 0)
     lot = instrument(token).lot_size
     bids = _levels(mix(noise, 1), middle, -tick, lot)
     offers = _levels(mix(noise, 2), middle, tick, lot)
@@ -106,7 +106,6 @@ def quote(seed: int, token: int, second: int) -> Quote:
     )
 
 
-@lru_cache(maxsize=8_192)
 def walk(seed: int, token: int, day: int) -> Day:
     """The instrument's whole day; `day` counts from 1970-01-01 in India."""
     random = Random(f"{seed}:{token}:{day}")
@@ -114,16 +113,22 @@ def walk(seed: int, token: int, day: int) -> Day:
     base = round(instrument(token).price * divisor_of(token) / tick)
     stride = max(base * STRIDE, 1.0) / BYTE_DEVIATION
     anchor = round(base * (1 + random.gauss(0, ANCHOR_DEVIATION)))
-    steps = (round((byte - 127.5) * stride) for byte in random.randbytes(MARKS - FIRST_MARK))
-    marks = (anchor * tick,) * FIRST_MARK + tuple(at * tick for at in accumulate(steps, initial=anchor))
-    return Day(marks, tuple(accumulate(marks, max)), tuple(accumulate(marks, min)))
+    steps = (round((byte - 127.5) * stride) for byte in random.randbytes(MARKS))
+    marks = array("I", (at * tick for at in accumulate(steps, initial=anchor)))
+    return Day(marks, array("I", accumulate(marks, max)), array("I", accumulate(marks, min)))
+
+
+@lru_cache(maxsize=8_192)
+def today(seed: int, token: int, day: int) -> Day:
+    """`walk`, remembered, for the day that is asked for again and again."""
+    return walk(seed, token, day)
 
 
 @lru_cache(maxsize=8_192)
 def previous_close(seed: int, token: int, day: int) -> int:
     """Where the instrument stood at the end of the weekday before."""
     marks = walk(seed, token, hours.weekday_before(day)).marks
-    return marks[hours.close_of_day(segment_of(token)) // MARK]
+    return marks[(hours.close_of_day(segment_of(token)) - hours.OPEN) // MARK]
 
 
 @lru_cache(maxsize=8_192)
@@ -132,9 +137,9 @@ def tick_of(token: int) -> int:
     return max(round(instrument(token).tick_size * divisor_of(token)), 1)
 
 
-def _position(day: Day, of_day: int, tick: int) -> tuple[int, int, int]:
+def _position(day: Day, traded: int, tick: int) -> tuple[int, int, int]:
     """The middle of the market, its high and its low so far."""
-    mark, elapsed = divmod(of_day, MARK)
+    mark, elapsed = divmod(traded, MARK)
     here, there = day.marks[mark], day.marks[mark + 1]
     middle = here + (there - here) // tick * elapsed // MARK * tick
     return middle, max(day.highs[mark], middle), min(day.lows[mark], middle)
