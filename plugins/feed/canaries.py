@@ -86,7 +86,7 @@ def hear(
     implausible = [t for t, stamp in stamps.items() if not FLOOR <= stamp <= wall + AHEAD_S]
     unasked = basket.asked_at is None or at >= basket.asked_at + answer_time
     canaries = tuple(
-        _hear_one(c, stamps[c.token], at, wall, unasked, trust_answers)
+        _hear_one(c, stamps[c.token], at, wall, unasked=unasked, trust_answers=trust_answers)
         if c.token in stamps and c.token not in implausible
         else c
         for c in basket.canaries
@@ -103,7 +103,7 @@ def hear(
 
 
 def _hear_one(
-    canary: Canary, stamp: float, at: float, wall: float, unasked: bool, trust_answers: bool
+    canary: Canary, stamp: float, at: float, wall: float, *, unasked: bool, trust_answers: bool
 ) -> Canary:
     moved = canary.stamp is None or stamp > canary.stamp
     alive = moved and (canary.answered or (trust_answers and wall - stamp <= ANSWER_AGE_S))

@@ -57,7 +57,7 @@ class Desk:
 
 @asynccontextmanager
 async def feed_at(
-    url: str,
+    place: str,
     token: str | None = "a-token",
     *,
     expectation: Expectation = Expectation.DATA,
@@ -69,7 +69,7 @@ async def feed_at(
         bench = Bench(
             SystemClock(),  # type: ignore[arg-type]
             name="feed",
-            simulator=url if simulated else None,
+            simulator=place if simulated else None,
             session=session,
         )
         bench.expectation.set(expectation)
@@ -139,7 +139,7 @@ async def broker() -> AsyncIterator[Broker]:
 async def serving(broker: Broker, **options: Any) -> AsyncIterator[str]:
     application = web.Application()
     application.router.add_get("/", broker.answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    runner = web.AppRunner(application, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, **options).start()

@@ -22,7 +22,7 @@ def packet(token: int, length: int, stamp: int = STAMP) -> bytes:
     body = bytearray(length)
     struct.pack_into(">I", body, 0, token)
     if length in (32, 184):
-        struct.pack_into(">I", body, length == 32 and 28 or 60, stamp)
+        struct.pack_into(">I", body, 28 if length == 32 else 60, stamp)
     return bytes(body)
 
 
