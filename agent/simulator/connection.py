@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
@@ -23,7 +24,11 @@ RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Connection:
-    """A client's socket, from its upgrade to its end."""
+    """A client's socket, from its upgrade to its end.
+
+    `latest` has the second that the last packet of each token spoke of; `is_deaf`, whether the server
+    has stopped to read.
+    """
 
     def __init__(
         self, number: int, stream: web.WebSocketResponse, transport: asyncio.Transport, since: datetime
@@ -32,6 +37,8 @@ class Connection:
         self.since = since
         self.gone = asyncio.Event()
         self.subscriptions: dict[int, Mode] = {}
+        self.latest: dict[int, int] = {}
+        self.is_deaf = False
         self.frames_sent = 0
         self.frames_left_out = 0
         self._stream = stream
@@ -39,13 +46,15 @@ class Connection:
         self._said_goodbye = False
         self._last_call: asyncio.TimerHandle | None = None
 
-    @property
-    def is_deaf(self) -> bool:
-        """Whether the server has stopped to read from it."""
-        return not self._transport.is_reading()
+    def forget(self, tokens: Iterable[int]) -> None:
+        for token in tokens:
+            self.subscriptions.pop(token, None)
+            self.latest.pop(token, None)
 
     async def send(self, frame: bytes | str) -> None:
         """Write a frame, if the client keeps up; never waits, and never raises for a dead one."""
+        if self._said_goodbye:
+            return
         if self._transport.get_write_buffer_size() > BACKLOG_LIMIT:
             self.frames_left_out += 1
             return
@@ -60,10 +69,11 @@ class Connection:
 
     def read(self, *, wanted: bool) -> None:
         """Read on, or leave everything that comes, the pings too, where it is."""
-        if wanted:
+        if wanted and self.is_deaf:
             self._transport.resume_reading()
-        else:
+        elif not wanted:
             self._transport.pause_reading()
+        self.is_deaf = not wanted
 
     async def say_goodbye(self, code: int = WSCloseCode.GOING_AWAY) -> None:
         """Close as the protocol has it; a client that leaves it unanswered is cut off in the end.

@@ -105,7 +105,7 @@ class Control:
             raise _not_understood(request, str(error)) from None
 
     def _faults(self) -> dict[str, object]:
-        in_force = {"feed": self._feed.fault, "rest": self._broker.rest_fault}
+        in_force = {"feed": self._feed.condition.fault, "rest": self._broker.rest_fault}
         return {side: fault.describe() if fault is not None else None for side, fault in in_force.items()}
 
 

@@ -6,13 +6,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from aiohttp import web
 
 from agent.simulator.breakage import broken
 from agent.simulator.broker import Broker
 from agent.simulator.commands import Command, Verb
+from agent.simulator.conduct import Condition
 from agent.simulator.connection import Connection
 from agent.simulator.faults import Fault, FeedFault
 from agent.simulator.packets import HEARTBEAT, Mode, frame, packet
@@ -21,43 +22,23 @@ from agent.simulator.prices import Quote, quote
 MOST_TOKENS: Final = 3_000
 """Of one connection; https://kite.trade/docs/connect/v3/websocket/ says so."""
 
-
 STOP_TIMEOUT: Final = 0.3
 """How long a stopping simulator waits for its clients to answer the goodbye."""
-
-
-class Conduct(NamedTuple):
-    """What a connection still gets while a fault is in force."""
-
-    beats: bool = True
-    ticks: bool = True
-    answers: bool = True
-    reads: bool = True
-
-
-WELL: Final = Conduct()
-CONDUCTS: Final = {
-    FeedFault.STALL: Conduct(beats=False, ticks=False, answers=False),
-    FeedFault.MUTE: Conduct(ticks=False),
-    FeedFault.HALF_OPEN: Conduct(beats=False, ticks=False, answers=False, reads=False),
-}
 
 
 class Feed:
     """All open connections, and the two clocks that drive them."""
 
     def __init__(self, broker: Broker, *, tick_interval: float, heartbeat_interval: float) -> None:
-        self.fault: Fault | None = None
+        self.condition = Condition()
         self.connections: dict[int, Connection] = {}
         self._broker = broker
         self._intervals = (heartbeat_interval, self.beat), (tick_interval, self.tick)
         self._tasks: list[asyncio.Task[None]] = []
         self._joined = 0
-        self._joined_before_fault = 0
         self._ticks = 0
         self._built_at = 0
         self._built: dict[tuple[int, int, Mode], bytes] = {}
-        self._sent: dict[int, int] = {}
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(_every(interval, act)) for interval, act in self._intervals]
@@ -78,46 +59,42 @@ class Feed:
         self._joined += 1
         connection = Connection(self._joined, stream, transport, self._broker.now())
         self.connections[connection.number] = connection
-        if not self._conduct(connection).reads:
-            connection.read(wanted=False)
+        connection.read(wanted=self.condition.conduct(connection.number).reads)
         return connection
 
     def leave(self, connection: Connection) -> None:
         self.connections.pop(connection.number, None)
-        if not self.connections:
-            self._sent.clear()
+        connection.end()
 
     async def break_with(self, fault: Fault | None) -> None:
         """Put a fault in force at once, or clear it. A drop is an event: what was in force remains."""
         if fault is not None and fault.kind is FeedFault.DROP:
             await self._drop(fault)
             return
-        self.fault = fault
-        self._joined_before_fault = self._joined
+        self.condition = Condition(fault, self._joined)
         for connection in self.connections.values():
-            connection.read(wanted=self._conduct(connection).reads)
+            connection.read(wanted=self.condition.conduct(connection.number).reads)
 
     async def obey(self, connection: Connection, command: Command) -> None:
         """Change the subscriptions; each token named is answered by its latest packet."""
         subscriptions = connection.subscriptions
         match command.verb:
             case Verb.UNSUBSCRIBE:
-                for token in command.tokens:
-                    subscriptions.pop(token, None)
+                connection.forget(command.tokens)
                 return
             case Verb.MODE:
                 accepted = [token for token in command.tokens if token in subscriptions]
             case Verb.SUBSCRIBE:
                 accepted = await self._admit(connection, command.tokens)
         subscriptions.update(dict.fromkeys(accepted, command.mode))
-        if accepted and self._conduct(connection).answers:
-            before = self._broker.second() - 1
-            cached = [self._packet(connection, token, self._cached(token, before)) for token in accepted]
+        if accepted and self.condition.conduct(connection.number).answers:
+            second, moment = self._broker.second(), self.condition.cached_moment
+            cached = [self._packet(connection, token, moment(token, second)) for token in accepted]
             await connection.send(frame(cached))
 
     async def beat(self) -> None:
         for connection in tuple(self.connections.values()):
-            if self._conduct(connection).beats:
+            if self.condition.conduct(connection.number).beats:
                 await connection.send(HEARTBEAT)
 
     async def tick(self) -> None:
@@ -143,80 +120,54 @@ class Feed:
     async def tell(self, kind: str, content: object) -> int:
         """A text frame to every connection; returns how many heard it."""
         text = json.dumps({"type": kind, "data": content})
-        hearing = [
-            connection for connection in self.connections.values() if self._conduct(connection).answers
-        ]
+        conduct = self.condition.conduct
+        hearing = [one for one in self.connections.values() if conduct(one.number).answers]
         for connection in hearing:
             await connection.send(text)
         return len(hearing)
 
     def latest(self) -> dict[int, Quote]:
         """The quote behind the last packet of each token subscribed to."""
-        tokens = {token for connection in self.connections.values() for token in connection.subscriptions}
-        return {
-            token: quote(self._broker.seed, token, self._sent[token]) for token in tokens & self._sent.keys()
-        }
+        sent: dict[int, int] = {}
+        for connection in self.connections.values():
+            sent |= connection.latest
+        return {token: quote(self._broker.seed, token, at) for token, at in sent.items()}
 
     async def _admit(self, connection: Connection, tokens: tuple[int, ...]) -> list[int]:
         """Those within the limit; the rest is refused in words, and the connection lives on."""
         subscribed = connection.subscriptions
         room = MOST_TOKENS - len(subscribed)
         fresh = [token for token in tokens if token not in subscribed]
-        if len(fresh) > room and self._conduct(connection).answers:
+        if len(fresh) > room and self.condition.conduct(connection.number).answers:
             text = f"Can't subscribe to more than {MOST_TOKENS} instruments"
             await connection.send(json.dumps({"type": "error", "data": text}))
         refused = set(fresh[room:])
         return [token for token in tokens if token not in refused]
 
     async def _send(self, connection: Connection, tokens: Iterable[int]) -> None:
-        if not self._conduct(connection).ticks:
+        condition = self.condition
+        if not condition.conduct(connection.number).ticks:
             return
-        moment = self._moment(self._broker.second())
-        packets = [self._packet(connection, token, moment) for token in tokens if not self._is_silent(token)]
+        moment = condition.moment(self._broker.second())
+        heard = (token for token in tokens if not condition.is_silent(token))
+        packets = [self._packet(connection, token, moment) for token in heard]
         if not packets:
             return
         whole = frame(packets)
-        if self.fault is not None and self.fault.kind is FeedFault.MALFORMED:
-            await connection.send(broken(whole, self.fault["kind"], self._ticks))
+        if condition.fault is not None and condition.fault.kind is FeedFault.MALFORMED:
+            await connection.send(broken(whole, condition.fault["kind"], self._ticks))
         else:
             await connection.send(whole)
 
     def _packet(self, connection: Connection, token: int, moment: int) -> bytes:
-        mode = connection.subscriptions[token]
+        """The token's packet in the connection's mode, built once whoever wants it."""
         at = self._broker.last_traded(token, moment)
-        self._sent[token] = at
-        key = token, at, mode
+        connection.latest[token] = at
+        key = token, at, connection.subscriptions[token]
         built = self._built.get(key)
         if built is None:
-            built = self._built[key] = packet(quote(self._broker.seed, token, at), mode)
+            built = self._built[key] = packet(quote(self._broker.seed, token, at), key[2])
         return built
-
-    def _conduct(self, connection: Connection) -> Conduct:
-        fault = self.fault
-        if fault is None or not isinstance(fault.kind, FeedFault) or fault.kind not in CONDUCTS:
-            return WELL
-        spared = connection.number > self._joined_before_fault and not fault["new"]
-        return WELL if spared else CONDUCTS[fault.kind]
-
-    def _is_silent(self, token: int) -> bool:
-        fault = self.fault
-        return fault is not None and fault.kind is FeedFault.PARTIAL and token in fault["tokens"]
-
-    def _moment(self, second: int) -> int:
-        """The instant that packets speak of; the present one unless a fault says otherwise."""
-        fault = self.fault
-        if fault is not None and fault.kind is FeedFault.FROZEN:
-            return fault.since
-        if fault is not None and fault.kind is FeedFault.LAG:
-            return second - int(fault["seconds"])
-        return second
-
-    def _cached(self, token: int, second: int) -> int:
-        """The instant of the latest packet by then, which stands still for what does not tick."""
-        fault = self.fault
-        if fault is not None and (fault.kind is FeedFault.MUTE or self._is_silent(token)):
-            return min(fault.since, second)
-        return self._moment(second)
 
     async def _drop(self, fault: Fault) -> None:
         for connection in tuple(self.connections.values()):

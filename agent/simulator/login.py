@@ -15,6 +15,7 @@ from aiohttp import web
 from yarl import URL
 
 from agent.simulator.broker import Broker
+from agent.simulator.forms import fields
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -54,7 +55,7 @@ class LoginPage:
     async def answer(self, request: web.Request) -> web.Response:
         """A button was pressed."""
         self._check(request)
-        pressed = (await request.post()).get("answer")
+        pressed = (await fields(request)).get("answer")
         raise self._approved(request) if pressed == "approve" else self._cancelled(request)
 
     def _check(self, request: web.Request) -> None:

@@ -9,6 +9,7 @@ from aiohttp import web
 from agent.simulator import shapes
 from agent.simulator.broker import Broker
 from agent.simulator.envelope import RefusalError, success
+from agent.simulator.forms import fields, required
 from agent.simulator.instruments import Instrument, dump, named
 from agent.simulator.prices import Quote, quote
 
@@ -39,10 +40,9 @@ class Rest:
 
     async def login(self, request: web.Request) -> web.Response:
         """Exchange a request token for an access token."""
-        form = await request.post()
-        api_key, request_token, checksum = (
-            _field(form.get(name), name) for name in ("api_key", "request_token", "checksum")
-        )
+        form = await fields(request)
+        names = ("api_key", "request_token", "checksum")
+        api_key, request_token, checksum = (required(form, name) for name in names)
         mint, sessions, now = self._broker.mint, self._broker.sessions, self._broker.now()
         if api_key != mint.api_key:
             raise RefusalError(400, "InputException", "Invalid `api_key`.")
@@ -121,9 +121,3 @@ class Rest:
 def _refusal(like: RefusalError) -> RefusalError:
     """A fresh one: a raised exception keeps its traceback."""
     return RefusalError(like.status, like.error_type, like.message)
-
-
-def _field(value: object, name: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise RefusalError(400, "InputException", f"Missing or empty field `{name}`")
-    return value

@@ -32,7 +32,8 @@ class Simulator:
 
     `now` is the clock of whoever embeds it; without, the machine's own, set to `start_at` if given.
     With `single_session` a login ends the session before it. `always_open` trades at every hour.
-    Port 0 takes any free one; `start` raises `OSError` where the port cannot be had.
+    Port 0 takes any free one; `start` raises `OSError` where the port cannot be had. After a `stop` it
+    may be started again, at the same port and with its sessions: an outage.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Simulator:
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._wanted_port).start()
+            await web.TCPSite(runner, self._host, self._port or self._wanted_port).start()
         except OSError:
             await runner.cleanup()
             raise

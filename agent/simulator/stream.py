@@ -49,7 +49,7 @@ class Stream:
         if status is not None:
             return web.Response(status=status, text=_WORDS.get(status, "Service unavailable"))
         await stream.prepare(request)
-        if isinstance(request.transport, asyncio.Transport):
+        if request.transport is not None:
             await self._attend(stream, request.transport)
         return stream
 
@@ -61,11 +61,10 @@ class Stream:
                     await self._feed.obey(connection, command)
         finally:
             self._feed.leave(connection)
-            connection.end()
 
     def _refusal(self, request: web.Request) -> int | None:
         """The status that the upgrade is refused with, if it is."""
-        fault = self._feed.fault
+        fault = self._feed.condition.fault
         if fault is not None and fault.kind is FeedFault.REFUSE:
             return int(fault["status"])
         if not self._broker.knows(request.query.get("api_key", ""), request.query.get("access_token", "")):

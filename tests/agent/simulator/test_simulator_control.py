@@ -176,3 +176,24 @@ async def test_bytes_that_are_no_http_are_turned_away(desk: Desk, raw: bytes) ->
         await reader.read()
     writer.close()
     assert (await desk.state())["clock"]
+
+
+FORMS = [
+    ("multipart/form-data", b"no boundary"),
+    ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: nonsense\r\n\r\n"),
+    ("application/x-www-form-urlencoded; charset=no-such", b"api_key=demo"),
+    ("application/x-www-form-urlencoded", b"\xff\xfe=%zz&&&="),
+    ("application/json", b"{}"),
+]
+
+
+@pytest.mark.parametrize(("content_type", "body"), FORMS)
+@pytest.mark.parametrize("path", ["/session/token", "/connect/login?v=3&api_key=demo"])
+async def test_what_is_no_form_is_refused_or_says_nothing(
+    desk: Desk, path: str, content_type: str, body: bytes
+) -> None:
+    headers = {"Content-Type": content_type}
+    url = desk.simulator.url + path
+    async with desk.http.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+        assert answer.status in {303, 400}
+        assert "request_token" not in answer.headers.get("Location", "")
