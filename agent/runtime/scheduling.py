@@ -26,6 +26,7 @@ class Scheduling:
     """Runs calls at intervals, and one call at the evaluation's next instant.
 
     APScheduler waits by the machine's wall clock. After a step of it, `rearm` must be called.
+    Its jobs are coroutines: anything else it would run in a thread of its own.
     """
 
     def __init__(self, clock: WallClock, wake: Callable[[], None]) -> None:
@@ -71,7 +72,7 @@ class Scheduling:
         for interval in self._groups:
             self._add_interval(interval)
 
-    def _woken(self) -> None:
+    async def _woken(self) -> None:
         self._wake_at = None
         self._wake()
 
@@ -85,7 +86,7 @@ class Scheduling:
             replace_existing=True,
         )
 
-    def _spread(self, interval: timedelta) -> None:
+    async def _spread(self, interval: timedelta) -> None:
         """Call the interval's calls, slot by slot, evenly over the interval."""
         calls = self._groups[interval]
         slots = max(1, int(interval / SLOT))
