@@ -72,7 +72,7 @@ class LoginPage:
         return self._back(request, status="cancelled")
 
     def _back(self, request: web.Request, **said: str) -> web.HTTPSeeOther:
-        handed_on = parse_qsl(request.query.get("redirect_params", ""), max_num_fields=None)
+        handed_on = parse_qsl(request.query.get("redirect_params", ""))
         target = (
             URL(self._broker.redirect_url)
             .extend_query([(name, value) for name, value in handed_on if name not in _OWN])

@@ -118,6 +118,25 @@ async def test_a_session_needs_all_its_fields(desk: Desk) -> None:
         assert (await answer.json())["error_type"] == "InputException"
 
 
+async def test_a_wrong_key_an_unknown_segment_and_a_quote_of_nothing_are_input_errors(desk: Desk) -> None:
+    with kite(desk, await desk.login()) as client:
+        for call, argument in (
+            (client.margins, "cattle"),
+            (client.quote, []),
+            (client.ltp, ["NSE:INFY"] * 501),
+        ):
+            error = await refusal(call, argument)
+            assert (type(error), error.code) == (exceptions.InputException, 400)
+        client.api_key = "other"
+        error = await refusal(client.generate_session, await desk.approve(), "demo-secret")
+        assert (type(error), str(error)) == (exceptions.InputException, "Invalid `api_key`.")
+
+
+async def test_a_slow_answer_comes_in_the_end(desk: Desk) -> None:
+    await desk.order("rest", {"fault": "slow", "seconds": 0.05})
+    assert await desk.profile_status(await desk.login()) == 200
+
+
 @pytest.mark.parametrize(
     "authorization",
     [None, "", "token", "token demo", "token demo:", "token :abc", "Bearer demo:abc", "token\tdemo:abc"],
