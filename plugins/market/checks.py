@@ -194,7 +194,7 @@ def _ordinary_days(sheet: OverlayFile, segments: Mapping[str, Segment]) -> Itera
 def _zone(place: Place, name: str) -> Iterator[Complaint]:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         yield Complaint(place, f'"{name}" is no time zone; expected a name such as "Asia/Kolkata"')
 
 

@@ -24,12 +24,11 @@ def load_calendar(segment: str, overlay: Path | None = None) -> Calendar:
 
     A segment that is not ours is looked for in exchange-calendars, which is imported only then.
     """
-    known = shipped_segments() if overlay is not None else _neighbours(segment)
-    if segment not in known:
+    if segment not in _neighbours(segment):
         return _foreign(segment, overlay)
-    if overlay is not None:
-        known = read_overlay(overlay, known)
-    return compile_calendar(known[segment])
+    if overlay is None:
+        return _shipped(segment)
+    return compile_calendar(read_overlay(overlay, shipped_segments())[segment])
 
 
 def shipped_segments() -> dict[str, Segment]:
@@ -60,6 +59,11 @@ def _neighbours(segment: str) -> dict[str, Segment]:
 
 def _files() -> tuple[Path, ...]:
     return tuple(sorted(FOLDER.glob("*.toml")))
+
+
+@cache
+def _shipped(segment: str) -> Calendar:
+    return compile_calendar(_neighbours(segment)[segment])
 
 
 @cache

@@ -23,6 +23,7 @@ _REMEDIES = {
     "missing": "this key is missing; add it",
     "date_type": "expected a date such as 2026-11-08",
     "time_type": "expected a time such as 09:15:00",
+    "model_type": "or a table { zone = ..., daylight = ..., standard = ... }",
     "tuple_type": 'expected a list such as ["NSE_EQ"]',
     "string_type": "expected a text in quotes",
     "string_too_short": "expected a text that is not empty",

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import date, time
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
 
 from plugins.market.phases import Confidence, State
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Segments = Annotated[tuple[Text, ...], Field(min_length=1)]
+Day = Annotated[date, Strict()]
+WallTime = Annotated[time, Strict()]
+"""TOML has dates and times of its own; a text or a number in their place is a mistake."""
+
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
@@ -30,16 +34,16 @@ class FollowedClose(_Table):
     """An end that follows another zone's clock: one time while that has daylight saving, else another."""
 
     zone: Text
-    daylight: time
-    standard: time
+    daylight: WallTime
+    standard: WallTime
 
 
 class Span(_Table):
     """One phase of a day, in the exchange's wall clock."""
 
     phase: Text
-    start: time
-    end: time | FollowedClose
+    start: WallTime
+    end: WallTime | FollowedClose
 
     @property
     def ends(self) -> tuple[time, ...]:
@@ -55,8 +59,8 @@ Spans = Annotated[tuple[Span, ...], Field(min_length=1)]
 class Hours(Fact):
     """The hours of an ordinary day; `from` and `until` are both included."""
 
-    since: date | None = Field(default=None, alias="from")
-    until: date | None = None
+    since: Day | None = Field(default=None, alias="from")
+    until: Day | None = None
     phases: Spans
 
     def covers(self, day: date) -> bool:
@@ -64,7 +68,7 @@ class Hours(Fact):
 
 
 class NamedDay(_Table):
-    date: date
+    date: Day
     name: Text
 
 
@@ -81,7 +85,7 @@ class Special(Fact):
     Either `phases`, or `hours`: `ordinary`, or `unknown` where the date alone is known.
     """
 
-    date: date
+    date: Day
     name: Text
     hours: Literal["ordinary", "unknown"] | None = None
     phases: tuple[Span, ...] = ()
@@ -96,7 +100,7 @@ class OrdinaryDays(Fact):
 class Horizon(Fact):
     """How far the calendar may be believed."""
 
-    through: date
+    through: Day
 
 
 class CalendarFile(_Table):
@@ -105,9 +109,9 @@ class CalendarFile(_Table):
     exchange: Text
     title: Text
     zone: Text
-    valid_from: date
-    valid_through: date
-    checked: date
+    valid_from: Day
+    valid_through: Day
+    checked: Day
     weekend: tuple[Weekday, ...] = ("saturday", "sunday")
     phases: dict[str, State] = Field(min_length=1)
     segments: dict[str, Text] = Field(min_length=1)
