@@ -13,7 +13,8 @@ class Tally:
 
     `packets`, `stamps` and `heard_at` gather until they are told to the watchdog; `frames`,
     `total_packets` and `malformed` count from the start. `unanswered` are the subscriptions
-    for which nothing has come yet, `said` is what the broker last said to people.
+    for which nothing has come yet, `looks` the frames that are still to be looked through for
+    all of them. `said` is what the broker last said to people.
     """
 
     packets: int = 0
@@ -24,6 +25,7 @@ class Tally:
     malformed: int = 0
     said: str = ""
     unanswered: dict[int, str] = field(default_factory=dict)
+    looks: int = 0
 
 
 class Dialect(Protocol):

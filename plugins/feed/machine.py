@@ -40,6 +40,7 @@ JUDGE = "handshake"
 """By whom a credential is accepted or doubted here."""
 
 _NOTES_A_SECOND = 4  # while all is well; how often the watchdog hears of frames
+_LOOKS = 200  # frames after a subscribe that are looked through for its answers
 _LATE_S = 0.5  # a timer this late means that the loop was held up, and frames wait unread
 _INDULGENCE_S = 0.1
 
@@ -180,6 +181,7 @@ class Feed:
     async def _subscribe(self, connection: Connection, cure: Reason | None) -> None:
         await connection.send(self._dialect.subscriptions())
         self._tally.unanswered = dict(self._dialect.instruments)
+        self._tally.looks = _LOOKS
         self._see(events.Subscribed(cure))
 
     async def _keep_pinging(self, connection: Connection) -> events.Closed:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from agent.api import Duration, Settings
 from plugins.feed.backoff import Backoff
@@ -121,3 +121,9 @@ class JsonFeedSettings(FeedSettings):
     instrument: str | None = None
     canaries: tuple[str, ...] = ()
     heartbeat: dict[str, str | int | bool] | None = None
+
+    @model_validator(mode="after")
+    def _check_canaries(self) -> JsonFeedSettings:
+        if (self.instrument is None) != (not self.canaries):
+            raise ValueError('expected "instrument" and "canaries" together, or neither')
+        return self
