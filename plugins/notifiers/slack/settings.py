@@ -1,0 +1,38 @@
+"""What `[notifiers.NAME]` of the kind `slack` can say."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import field_validator, model_validator
+
+from agent.api import SecretText
+from plugins.notifiers.settings import HttpSettings, Zone, check_url
+
+
+class SlackSettings(HttpSettings):
+    """A Slack channel, reached by an incoming webhook, or by a bot that can thread and edit."""
+
+    webhook_url: SecretText | None = None
+    bot_token: SecretText | None = None
+    channel: str | None = None
+    """For the bot: the channel's id, such as `C0123456789`, or its name."""
+    zone: Zone = "Asia/Kolkata"
+    api_url: str = "https://slack.com/api"
+    """For the bot: where the Web API answers."""
+
+    @field_validator("bot_token")
+    @classmethod
+    def _can_be_a_header(cls, token: SecretText | None) -> SecretText | None:
+        if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
+            raise ValueError("expected a bot token such as xoxb-…, without spaces")
+        return token
+
+    @model_validator(mode="after")
+    def _names_one_way(self) -> SlackSettings:
+        by_bot = self.bot_token is not None and bool(self.channel)
+        if (self.webhook_url is not None) == by_bot or (self.bot_token is not None) != bool(self.channel):
+            raise ValueError("expected either webhook_url, or bot_token and channel")
+        url = self.webhook_url.get_secret_value() if self.webhook_url is not None else self.api_url
+        check_url(url, allow_private=self.allow_private)
+        return self

@@ -1,0 +1,1 @@
+"""Tells a program by a signed POST."""
