@@ -94,11 +94,18 @@ def endings(
 def suppressors(
     scope: Scope, held: Mapping[Key, Held], ended: Mapping[Key, datetime], now: datetime
 ) -> tuple[str, ...]:
-    """The rules whose problems explain this one, or did until a moment ago."""
+    """The rules whose problems explain this one.
+
+    A problem that has ended explains, for its `suppress_extend`, what began before its end; what
+    begins afterwards is a matter of its own.
+    """
+    own = held[scope.key]
     found = []
     for key, extend in scope.suppressors:
         other = held.get(key)
-        if (other is not None and other.is_on) or (key in ended and now < ended[key] + extend):
+        is_on = other is not None and other.is_on
+        lingers = key in ended and own.since <= ended[key] and now < ended[key] + extend
+        if is_on or lingers:
             found.append(key[0])
     return tuple(dict.fromkeys(found))
 

@@ -104,8 +104,9 @@ class Agent:
         self._set_going()
 
     async def stop(self) -> None:
-        """Stop taking in, deliver what waits for a short while, close the journal."""
+        """Write what has happened, deliver what waits for a short while, end all tasks, close."""
         self._scheduling.stop()
+        await self.journal.flush()
         for sender in self.senders.values():
             await sender.drain(DRAIN_S)
         await self._supervisor.stop()

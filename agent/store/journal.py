@@ -74,6 +74,14 @@ class Journal:
         """The latest value under a key, written or about to be."""
         return self._values.get(key)
 
+    async def flush(self) -> None:
+        """Wait until all that was appended so far is on disk, or known not to be."""
+        if self._thread is None:
+            return
+        done: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+        self.append(Entry(written=done.set_result))
+        await done
+
     async def close(self) -> None:
         """Write what is waiting, and end the thread."""
         if self._thread is not None:

@@ -118,6 +118,17 @@ class Desk:
                 elif line.startswith(b"data: ") and event == b"document":
                     yield json.loads(line[6:])
 
+    async def eventually(self, holds: Callable[[], bool]) -> None:
+        """Wait for what is seen outside the document, such as a file, at the pace of requests."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not holds():
+                async with self.session.get(f"{self.url}/livez"):
+                    pass
+
+    async def live(self) -> Any:
+        """Wait until the desk is live and ready."""
+        return await self.until(lambda document: document["code"] == "LIVE" and document["ready"])
+
     async def code(self, code: str) -> Any:
         return await self.until(lambda document: document["code"] == code)
 
@@ -151,6 +162,14 @@ class Desk:
 
     async def history(self) -> list[Any]:
         return (await self.get("/api/system/history?limit=1000"))["transitions"]
+
+    async def recorded(self, name: str, after: str) -> Any:
+        """The latest edge of a name to a state; the journal has it a moment after the document."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                for row in await self.history():
+                    if (row["name"], row["after"]) == (name, after):
+                        return row
 
 
 @pytest.fixture

@@ -38,11 +38,11 @@ async def test_one_click_leads_from_no_token_to_live_at_the_bell(open_desk) -> N
     taken = at(ready["machines"]["feed"]["since"]) - at(ready["machines"]["auth"]["since"])
     assert taken < timedelta(seconds=2)
 
-    live = await desk.code("LIVE")
+    live = await desk.live()
     assert live["tradable"]
     assert live["agent"]["started_at"] == started_at
-    rings = [row for row in await desk.history() if (row["name"], row["after"]) == ("market", "LIVE")]
-    assert timedelta(0) <= at(rings[0]["at"]) - BELL < timedelta(milliseconds=250)
+    bell = await desk.recorded("market", "LIVE")
+    assert timedelta(0) <= at(bell["at"]) - BELL < timedelta(milliseconds=250)
 
 
 async def test_the_token_is_kept_private_beside_the_files_other_lines(open_desk, tmp_path) -> None:
@@ -63,7 +63,7 @@ async def test_the_token_is_kept_private_beside_the_files_other_lines(open_desk,
 async def test_a_stalled_feed_is_stale_in_time_and_comes_back_by_itself(open_desk) -> None:
     desk = await open_desk()
     await desk.login()
-    await desk.code("LIVE")
+    await desk.live()
     await desk.sim("feed", fault="stall")
     stale = await desk.code("FEED_STALE")
     assert stale["color"] == "yellow"
@@ -71,7 +71,7 @@ async def test_a_stalled_feed_is_stale_in_time_and_comes_back_by_itself(open_des
     assert feed["state"] == "STALE"
     assert not stale["tradable"]
     await desk.sim("feed", fault=None)
-    back = await desk.code("LIVE")
+    back = await desk.live()
     assert states(back)["feed"] == "CONNECTED"
 
 
@@ -80,7 +80,7 @@ async def test_a_revoked_token_leads_hides_the_feeds_problem_and_ends_with_a_new
 ) -> None:
     desk = await open_desk()
     await desk.login()
-    await desk.code("LIVE")
+    await desk.live()
     await desk.sim("token", do="revoke")
     await desk.sim("feed", fault="drop")
     dead = await desk.until(lambda d: d["code"] == "AUTH_REQUIRED")
@@ -109,7 +109,7 @@ async def test_a_revoked_token_leads_hides_the_feeds_problem_and_ends_with_a_new
 async def test_a_refused_token_is_not_tried_again(open_desk) -> None:
     desk = await open_desk()
     await desk.login()
-    await desk.code("LIVE")
+    await desk.live()
     await desk.sim("token", do="revoke")
     await desk.sim("feed", fault="drop")
     await desk.until(lambda d: d["machines"]["feed"]["reason"] == "AWAITING_CREDENTIAL")
@@ -125,7 +125,7 @@ async def test_a_refused_token_is_not_tried_again(open_desk) -> None:
 async def test_every_endpoint_answers(open_desk) -> None:
     desk = await open_desk()
     await desk.login()
-    document = await desk.code("LIVE")
+    document = await desk.live()
     for machine in ("market", "auth", "feed", "agent"):
         part = await desk.get(f"/api/system/health/{machine}")
         assert (part["name"], part["state"]) == (machine, document["machines"][machine]["state"])

@@ -133,6 +133,16 @@ def test_the_feed_has_its_time_to_come_back_after_a_login(desk) -> None:
     assert desk.evaluation.lead.since == began
 
 
+def test_a_feed_that_came_back_and_fails_anew_is_not_explained_by_the_login(desk) -> None:
+    desk.say_all(auth="EXPIRED", feed="DISCONNECTED")
+    desk.wait(600)
+    desk.say("auth", "VALID")
+    desk.say("feed", "CONNECTED")
+    desk.wait(5)
+    desk.say("feed", "STALE")
+    assert desk.code == "FEED_STALE"
+
+
 def test_a_disconnection_at_night_is_evaluated_the_instant_the_session_begins(desk) -> None:
     desk.say_all(market="CLOSED", feed="DISCONNECTED")
     desk.wait(3600)

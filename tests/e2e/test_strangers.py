@@ -1,0 +1,142 @@
+"""Packages from outside the tree take part by entry point, and misbehave at their own cost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "openbell-positions"
+SHIPPED = (Path(__file__).parents[2] / "agent.toml").read_text()
+
+TROUBLES = """
+import asyncio, time
+from agent.api import Report, Settings, hookimpl
+
+class Blank(Settings):
+    pass
+
+class Machine:
+    def __init__(self, settings, context):
+        self.clock = context.clock
+
+class Hangs(Machine):
+    async def probe(self):
+        await asyncio.Event().wait()
+
+class Raises(Machine):
+    async def probe(self):
+        raise ValueError("broken inside")
+
+class Blocks(Machine):
+    def probe(self):
+        time.sleep(3600)
+
+class Unbuildable(Machine):
+    def __init__(self, settings, context):
+        raise RuntimeError("no such device")
+
+class Crashes(Machine):
+    async def probe(self):
+        return Report(state="FINE", reason="FINE", observed_at=self.clock.now())
+    async def run(self):
+        raise SystemExit(7)
+
+@hookimpl
+def openbell_state_machines(register):
+    for kind in (Hangs, Raises, Blocks, Unbuildable, Crashes):
+        register(kind.__name__.lower(), kind, settings=Blank, role=kind.__name__.lower(),
+                 states=["FINE"], reasons=["FINE"])
+"""
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory) -> Path:
+    """A folder with two installed packages: the example, and one that misbehaves in every way."""
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [
+            sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+            "--target", str(folder), str(EXAMPLE),
+        ],
+        check=True,
+        timeout=120,
+    )  # fmt: skip
+    (folder / "stranger_troubles.py").write_text(TROUBLES)
+    info = folder / "openbell_troubles-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openbell-troubles\nVersion: 0.1\n")
+    (info / "entry_points.txt").write_text("[openbell]\ntroubles = stranger_troubles\n")
+    return folder
+
+
+def configuration(folder: Path, extra: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "agent.toml").write_text(SHIPPED.split("# --- what makes the desk ready")[0] + extra)
+
+
+async def test_a_machine_a_notifier_and_a_rule_from_elsewhere_take_part(
+    open_desk, strangers, tmp_path
+) -> None:
+    positions, notices = tmp_path / "positions.json", tmp_path / "notices.jsonl"
+    positions.write_text('{"RELIANCE": 50}')
+    configuration(
+        tmp_path / "desk",
+        f"""
+[plugins]
+enable = ["positions"]
+[machines.positions]
+kind = "positions-file"
+path = "{positions}"
+every = "1s"
+[notifiers.file]
+kind = "file"
+path = "{notices}"
+""",
+    )
+    desk = await open_desk(environment={"PYTHONPATH": str(strangers)})
+    await desk.login()
+    document = await desk.until(
+        lambda d: d["ready"] and d["code"] == "LIVE" and d["machines"]["positions"]["state"] == "OPEN"
+    )
+    assert document["machines"]["positions"]["attributes"] == {"positions": {"RELIANCE": 50}}
+    listed = {one["name"]: one for one in document["agent"]["plugins"]}
+    assert (listed["positions"]["state"], listed["positions"]["origin"]) == ("loaded", "openbell-positions")
+    await desk.sim("feed", fault="stall")
+    blind = await desk.code("POSITIONS_BLIND")
+    assert blind["message"].startswith("Positions are open and no data comes in")
+    await desk.sim("feed", fault=None)
+    await desk.live()
+    assert await desk.program.stop() == 0
+    told = [json.loads(line)["type"] for line in notices.read_text().splitlines()]
+    assert told.count("recovery") >= 1
+    assert told[-1] == "recovery"
+
+
+async def test_what_hangs_raises_or_blocks_is_unknown_and_nobody_else_notices(
+    open_desk, strangers, tmp_path
+) -> None:
+    kinds = ("hangs", "raises", "blocks", "unbuildable", "crashes")
+    tables = "".join(f'[machines.{kind}]\nkind = "{kind}"\ntimeout = "1s"\nevery = "1s"\n' for kind in kinds)
+    configuration(tmp_path / "desk", f'[plugins]\nenable = ["troubles"]\n{tables}')
+    desk = await open_desk(environment={"PYTHONPATH": str(strangers)})
+    await desk.login()
+    expected = {
+        "hangs": "PROBE_TIMEOUT", "raises": "PROBE_FAILED", "blocks": "PROBE_TIMEOUT",
+        "unbuildable": "PLUGIN_ERROR",
+    }  # fmt: skip
+    document = await desk.until(
+        lambda d: d["ready"] and all(d["machines"][kind]["reason"] == why for kind, why in expected.items())
+    )
+    assert all(document["machines"][kind]["state"] == "UNKNOWN" for kind in expected)
+    assert "broken inside" in document["machines"]["raises"]["message"]
+    assert document["machines"]["feed"]["state"] == "CONNECTED"
+    listed = {one["name"]: one for one in document["agent"]["plugins"]}
+    assert listed["troubles"]["state"] == "failing"
+    await desk.until(lambda d: d["machines"]["hangs"]["since"] and d["code"] == "MACHINE_UNKNOWN")
+    async with desk.session.get(desk.url + "/livez") as answer:
+        assert answer.status == 200
+    assert await desk.program.stop() == 0
