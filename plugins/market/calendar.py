@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import pairwise
 
 from plugins.market.phases import Phase, State, Stretch
 from plugins.market.timeline import Timeline, midnight
@@ -37,6 +38,7 @@ class Calendar:
         self._kinds = timeline.kinds
         self._phases = timeline.phases
         self._opens, self._closes = _bells(timeline)
+        self._unknown = _unknown_within(timeline)
 
     def phase_at(self, instant: datetime) -> Phase:
         """What holds at the instant; past the last day it is `UNKNOWN`, `OUT_OF_CALENDAR`."""
@@ -57,30 +59,33 @@ class Calendar:
         return _after(self._closes, instant)
 
     def next_unknown(self, instant: datetime) -> Stretch | None:
-        """The next stretch, or the present one, that the calendar cannot answer for; not its end."""
-        at = max(bisect_right(self._starts, _seconds(instant)) - 1, 0)
-        for index in range(at, len(self._starts) - 1):
-            if self._phases[self._kinds[index]].state is State.UNKNOWN:
-                return self._stretch(index) if index else None
-        return None
+        """The present or next stretch within the covered days whose hours are not known."""
+        at = bisect_right(self._starts, _seconds(instant)) - 1
+        index = next((index for index in self._unknown if index >= at), None)
+        return None if index is None else self._stretch(index)
 
     def day_of(self, instant: datetime) -> date:
         """The exchange's own date at the instant."""
         return instant.astimezone(self.about.zone).date()
 
     def sessions(self, day: date) -> tuple[Stretch, ...]:
-        """The phases of the exchange's own on its day, in order; none when it rests.
-
-        A part of a session that began the day before is left out.
-        """
+        """The phases of the exchange's own on its day, in order; none when it rests."""
         return tuple(item for item in self.day(day) if item.phase.name is not None)
 
     def day(self, day: date) -> tuple[Stretch, ...]:
-        """All stretches that begin on the exchange's day."""
+        """The exchange's day from midnight to midnight; what lasts over a midnight is cut there."""
         start = midnight(day, self.about.zone)
         end = midnight(day + timedelta(days=1), self.about.zone)
-        first, last = bisect_left(self._starts, start), bisect_left(self._starts, end)
-        return tuple(self._stretch(index) for index in range(max(first, 1), min(last, len(self._starts) - 1)))
+        edges = (
+            start,
+            *self._starts[bisect_right(self._starts, start) : bisect_left(self._starts, end)],
+            end,
+        )
+        return tuple(self._cut(since, until) for since, until in pairwise(edges))
+
+    def _cut(self, start: int, end: int) -> Stretch:
+        kind = self._kinds[bisect_right(self._starts, start) - 1]
+        return Stretch(_instant(start), _instant(end), self._phases[kind])
 
     def _stretch(self, index: int) -> Stretch:
         start, end = self._starts[index], self._starts[index + 1]
@@ -96,6 +101,12 @@ def _bells(timeline: Timeline) -> tuple[array[int], array[int]]:
             (closes if was else opens).append(start)
             was = live[kind]
     return opens, closes
+
+
+def _unknown_within(timeline: Timeline) -> tuple[int, ...]:
+    """The places of what is unknown, but for the time before the first day and after the last."""
+    unknown = [phase.state is State.UNKNOWN for phase in timeline.phases]
+    return tuple(place for place, kind in enumerate(timeline.kinds[1:-1], start=1) if unknown[kind])
 
 
 def _after(seconds: array[int], instant: datetime) -> datetime | None:

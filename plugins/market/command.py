@@ -28,6 +28,9 @@ CHANGES = 8
 @click.option("--year", type=click.IntRange(1970, 2199), help="The year's unusual days, as a table.")
 @click.option("--ics", is_flag=True, help="The year's sessions and holidays as iCalendar.")
 @click.option("--batch", is_flag=True, help="Answer lines `INSTANT SEGMENT` of standard input, in JSON.")
+@click.option(
+    "--compare", metavar="CODE", help="The days that exchange-calendars' CODE (XBOM) has otherwise."
+)
 @click.option("--list", "list_segments", is_flag=True, help="The segments that there are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def market(
@@ -39,6 +42,7 @@ def market(
     year: int | None,
     ics: bool,
     batch: bool,
+    compare: str | None,
     list_segments: bool,
     as_json: bool,
 ) -> None:
@@ -48,6 +52,8 @@ def market(
             _list(as_json)
         elif batch:
             _batch(overlay)
+        elif compare is not None:
+            _compare(_calendar(segment, overlay), compare, as_json)
         elif year is not None or ics:
             _year(_calendar(segment, overlay), year, ics, as_json)
         elif show_next:
@@ -136,6 +142,16 @@ def _batch(overlay: Path | None) -> None:
         click.echo(json.dumps(said))
     if failed:
         raise click.exceptions.Exit(EXIT_BAD_INPUT)
+
+
+def _compare(calendar: Calendar, code: str, as_json: bool) -> None:
+    """Each day that is a session for one calendar only, with both answers."""
+    from plugins.market.compare import disagreements
+
+    about = calendar.about
+    for found in disagreements(calendar, _calendar(code, None), about.valid_from, about.valid_through):
+        row = {"day": found.day.isoformat(), "ours": found.ours, "theirs": found.theirs}
+        click.echo(json.dumps(row) if as_json else str(found))
 
 
 def _list(as_json: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.api import ConfigError, Context, Report
 from plugins.market.answer import about, attributes, days_left
 from plugins.market.calendar import Calendar
+from plugins.market.compare import disagreements
 from plugins.market.foreign import check_foreign
 from plugins.market.library import load_calendar, shipped_segments
 from plugins.market.settings import MarketSettings
@@ -19,6 +20,9 @@ LOOK_AGAIN = timedelta(seconds=60)
 
 LOOK_AT_OVERLAY = timedelta(seconds=2)
 """As above where there is an overlay, whose change is to be seen soon."""
+
+LOOK_AHEAD = timedelta(days=7)
+"""How far ahead another calendar is laid beside ours."""
 
 REPEAT = timedelta(minutes=5)
 GRACE = timedelta(seconds=60)
@@ -34,6 +38,7 @@ class MarketMachine:
         self._settings = settings
         self._context = context
         self._calendar: Calendar | None = None
+        self._other: Calendar | None = None
         self._overlay_read: Stamp = None
         self._overlay_error = ""
         self._loading = asyncio.Lock()
@@ -47,6 +52,8 @@ class MarketMachine:
             self._calendar = load_calendar(self._settings.segment, self._settings.overlay)
         else:
             check_foreign(self._settings.segment, tuple(ours))
+        if self._settings.compare_with is not None:
+            check_foreign(self._settings.compare_with, tuple(ours))
 
     async def probe(self) -> Report:
         """The market at this instant."""
@@ -74,7 +81,9 @@ class MarketMachine:
 
     async def _loaded(self) -> Calendar:
         """The calendar, loaded first or anew where that is due; a bad overlay keeps the last good."""
-        overlay = self._settings.overlay
+        overlay, other = self._settings.overlay, self._settings.compare_with
+        if other is not None and self._other is None:
+            self._other = await self._context.in_thread(load_calendar, other)
         stamp = _stamp(overlay)
         if self._calendar is not None and stamp == self._overlay_read:
             return self._calendar
@@ -109,17 +118,25 @@ class MarketMachine:
         )
 
     def _message(self, calendar: Calendar, now: datetime) -> str:
-        said = describe(calendar, now)
-        return f"{said}; the overlay has errors and is not used" if self._overlay_error else said
+        overlay = ["the overlay has errors and is not used"] if self._overlay_error else []
+        return "; ".join([describe(calendar, now), *overlay, *self._disagreements(calendar, now)])
+
+    def _disagreements(self, calendar: Calendar, now: datetime) -> list[str]:
+        """The coming days that the other calendar, if any, has otherwise."""
+        if self._other is None:
+            return []
+        today = calendar.day_of(now)
+        return [str(found) for found in disagreements(calendar, self._other, today, today + LOOK_AHEAD)]
 
     def _notices(self, calendar: Calendar, now: datetime) -> dict[str, object]:
-        """Whether the calendar is about to run out, and how the overlay stands."""
+        """Whether the calendar is about to run out, how the overlay stands, and who disagrees."""
         left = timedelta(days=days_left(calendar, now))
         overlay = self._settings.overlay
         return {
             "ends_soon": left <= self._settings.warn_before,
             "overlay": str(overlay) if overlay else None,
             "overlay_error": self._overlay_error or None,
+            "disagreements": self._disagreements(calendar, now),
         }
 
 

@@ -25,3 +25,7 @@ class MarketSettings(Settings):
         default=timedelta(days=45),
         description="How long before its last day the calendar says that it is about to run out.",
     )
+    compare_with: str | None = Field(
+        default=None,
+        description="A code of exchange-calendars (XBOM) to lay beside ours for the coming days.",
+    )

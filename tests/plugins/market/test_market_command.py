@@ -142,3 +142,17 @@ def test_it_lists_the_segments():
     for segment in ("NSE_EQ", "NSE_EQ_FNO", "NSE_FO", "NSE_CD", "NSE_COM", "BSE_EQ", "MCX"):
         assert f"\n{segment} " in f"\n{told}"
     assert "XNYS" in json.loads(call("--list", "--json").output)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_it_lays_another_calendar_beside_ours():
+    pytest.importorskip("exchange_calendars")
+    told = call("--compare", "XBOM", "--segment", "BSE_EQ")
+    assert told.output.splitlines() == [
+        "2025-02-01 Saturday: ours says open 09:15-15:30, the other closed",
+        "2025-10-21 Tuesday: ours says open 13:45-14:45, the other closed",
+        "2026-02-01 Sunday: ours says open 09:15-15:30, the other closed",
+        "2026-11-08 Sunday: ours says unknown, the other closed",
+    ]
+    as_json = call("--compare", "XBOM", "--segment", "BSE_EQ", "--json").output.splitlines()
+    assert json.loads(as_json[0])["theirs"] == "closed"

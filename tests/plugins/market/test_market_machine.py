@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -79,6 +80,7 @@ async def test_a_report_carries_what_the_document_and_the_expectations_need():
             "ends_soon": True,
             "overlay": None,
             "overlay_error": None,
+            "disagreements": [],
         },
     }
     assert report.measures == {"calendar_left_days": 38}
@@ -95,7 +97,7 @@ async def test_nothing_new_is_repeated_every_five_minutes():
     bench = bench_at("2026-11-23T10:00:30")
     async with running(machine_on(bench)):
         await bench.clock.advance(timedelta(minutes=20))
-    gaps = {b.observed_at - a.observed_at for a, b in zip(bench.reports, bench.reports[1:], strict=False)}
+    gaps = {b.observed_at - a.observed_at for a, b in pairwise(bench.reports)}
     assert len(bench.reports) == 5
     assert gaps == {REPEAT}
 
@@ -201,6 +203,17 @@ async def test_a_bad_overlay_keeps_the_last_good_and_says_so(tmp_path, caplog):
         await see(bench, "the overlay has errors and is not used")
         assert bench.reports[-1].attributes["holiday"] == "second"
     assert sum("the last good one stays" in record.message for record in caplog.records) == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_a_coming_day_that_another_calendar_has_otherwise_is_told_with_both_answers():
+    pytest.importorskip("exchange_calendars")
+    report = await machine_on(bench_at("2026-01-28T10:00:00"), compare_with="XBOM").probe()
+    both = "2026-02-01 Sunday: ours says open 09:15-15:30, the other closed"
+    assert report.message == f"Live until 15:30 IST; {both}"
+    assert report.attributes["calendar"]["disagreements"] == [both]
+    later = await machine_on(bench_at("2026-02-02T10:00:00"), compare_with="XBOM").probe()
+    assert later.attributes["calendar"]["disagreements"] == []
 
 
 def rewrite(path, text):
