@@ -51,7 +51,7 @@ class KiteLogin:
         """What is known of the token; the broker is asked only if that is due."""
         self._verifier.see(self._credential.state.value)
         if self._is_due():
-            await self._verifier.verify()
+            await self._verify()
         return self._verifier.report()
 
     async def run(self) -> None:
@@ -93,12 +93,17 @@ class KiteLogin:
             raise ActionError(f"{self._context.name} does not know {action!r}; it knows {VERIFY!r}")
         if self._credential.state.value.secret is None:
             raise ActionError("There is no access token to verify: log in")
-        await self._verifier.verify()
+        await self._verify()
         report = self._verifier.report()
         self._context.report(report)
         if self._verifier.trouble is not None:
             raise ActionError(report.message)
         return report.message
+
+    async def _verify(self) -> None:
+        """Verify, and have `run` reckon anew when the next time is."""
+        await self._verifier.verify()
+        self._woken.set()
 
     async def begin(self, state: str, return_url: str) -> str:
         """The broker's login page. Where it sends people back to is set in its developer console."""
