@@ -18,7 +18,7 @@ from agent.health.diff import diff
 from agent.health.document import AgentPart, compose
 from agent.health.evaluate import Evaluation, evaluate
 from agent.health.rules import Ruleset
-from agent.health.stages import Memory
+from agent.health.stages import Memory, Stage
 from agent.model import Action, Notice, Report, Status, Subject, Transition
 from agent.runtime.publishing import Published, Publisher, summary
 from agent.store import snapshot
@@ -76,7 +76,17 @@ class Core:
         return self._evaluation
 
     def _resume(self, former: Snapshot, now: datetime) -> None:
-        self._memory = Memory(now, former.memory.held, former.memory.ended)
+        """Go on from a former run.
+
+        What was on its way out, and was told to nobody, is over. A `suppress_extend` that ran
+        begins anew: it gives time to come back, and the agent itself was away.
+        """
+        held = {
+            key: problem
+            for key, problem in former.memory.held.items()
+            if former.told is not None or problem.stage is not Stage.CLEARING
+        }
+        self._memory = Memory(now, held, dict.fromkeys(former.memory.ended, now))
         self._told = former.told
         for name, known in former.states.items():
             if name in self._statuses:

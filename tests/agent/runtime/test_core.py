@@ -182,6 +182,25 @@ async def test_a_restart_after_which_all_is_well_tells_the_recovery_and_only_on_
     assert await again.told() == [(NoticeReason.RECOVERED, "LIVE")]
 
 
+async def test_a_restart_makes_no_alarm_of_what_was_on_its_way_out_untold(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="EXPIRED", feed="DISCONNECTED")
+    await run.wait(60)
+    run.say(auth="VALID")
+    run.say(feed="CONNECTED")
+    assert [p.phase for p in run.document.problems] == ["suppressed"]
+    await run.told()
+    run.notices.clear()
+    await run.clock.advance(600)
+
+    again = start()
+    again.say(market="LIVE", auth="VALID", feed="CONNECTING")
+    assert again.document.code == "LIVE"
+    again.say(feed="CONNECTED")
+    await again.wait(10)
+    assert await again.told() == []
+
+
 async def test_a_step_of_the_wall_clock_keeps_ages_and_alarms_nobody(start) -> None:
     run = start()
     run.say(market="LIVE", auth="VALID", feed="CONNECTED")
