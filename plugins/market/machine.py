@@ -38,6 +38,7 @@ class MarketMachine:
         self._settings = settings
         self._context = context
         self._calendar: Calendar | None = None
+        self._compare_with = settings.compare_with
         self._other: Calendar | None = None
         self._overlay_read: Stamp = None
         self._overlay_error = ""
@@ -52,8 +53,8 @@ class MarketMachine:
             self._calendar = load_calendar(self._settings.segment, self._settings.overlay)
         else:
             check_foreign(self._settings.segment, tuple(ours))
-        if self._settings.compare_with is not None:
-            check_foreign(self._settings.compare_with, tuple(ours))
+        if self._compare_with is not None:
+            check_foreign(self._compare_with, tuple(ours))
 
     async def probe(self) -> Report:
         """The market at this instant."""
@@ -68,6 +69,9 @@ class MarketMachine:
             if told is None or _is_news(told, report):
                 self._context.report(report)
                 told = report
+            if self._compare_with is not None and self._other is None:
+                await self._load_other(self._compare_with)
+                continue
             await clock.sleep(self._pause(clock.now(), report.next_change_at))
 
     def _pause(self, now: datetime, change: datetime | None) -> float:
@@ -81,9 +85,7 @@ class MarketMachine:
 
     async def _loaded(self) -> Calendar:
         """The calendar, loaded first or anew where that is due; a bad overlay keeps the last good."""
-        overlay, other = self._settings.overlay, self._settings.compare_with
-        if other is not None and self._other is None:
-            self._other = await self._context.in_thread(load_calendar, other)
+        overlay = self._settings.overlay
         stamp = _stamp(overlay)
         if self._calendar is not None and stamp == self._overlay_read:
             return self._calendar
@@ -99,6 +101,14 @@ class MarketMachine:
             self._overlay_error = str(error)
             self._context.log.warning("overlay not used, the last good one stays: %s", error)
         return self._calendar
+
+    async def _load_other(self, code: str) -> None:
+        """A second opinion, after the first report: it may take seconds, and may be missing."""
+        try:
+            self._other = await self._context.in_thread(load_calendar, code)
+        except ConfigError as error:
+            self._compare_with = None
+            self._context.log.warning("compare_with is not used: %s", error)
 
     def _report(self, calendar: Calendar, now: datetime) -> Report:
         phase, change = calendar.phase_at(now), calendar.next_change(now)

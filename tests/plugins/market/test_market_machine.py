@@ -1,5 +1,6 @@
 """The machine tells every boundary the instant it comes, and keeps its calendar up to date."""
 
+import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -208,12 +209,28 @@ async def test_a_bad_overlay_keeps_the_last_good_and_says_so(tmp_path, caplog):
 @pytest.mark.filterwarnings("ignore")
 async def test_a_coming_day_that_another_calendar_has_otherwise_is_told_with_both_answers():
     pytest.importorskip("exchange_calendars")
-    report = await machine_on(bench_at("2026-01-28T10:00:00"), compare_with="XBOM").probe()
+    bench = bench_at("2026-01-28T10:00:00")
     both = "2026-02-01 Sunday: ours says open 09:15-15:30, the other closed"
-    assert report.message == f"Live until 15:30 IST; {both}"
-    assert report.attributes["calendar"]["disagreements"] == [both]
-    later = await machine_on(bench_at("2026-02-02T10:00:00"), compare_with="XBOM").probe()
-    assert later.attributes["calendar"]["disagreements"] == []
+    async with running(machine_on(bench, compare_with="XBOM")):
+        await bench.until(lambda report: both in report.message, timeout_s=30)
+        assert bench.reports[0].message == "Live until 15:30 IST"
+        assert bench.reports[-1].message == f"Live until 15:30 IST; {both}"
+        assert bench.reports[-1].attributes["calendar"]["disagreements"] == [both]
+        bench.clock.step_wall(timedelta(days=5))
+        await bench.clock.advance(60)
+        assert bench.reports[-1].attributes["calendar"]["disagreements"] == []
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_a_second_opinion_that_cannot_be_had_is_done_without(caplog):
+    pytest.importorskip("exchange_calendars")
+    bench = bench_at("2026-11-23T15:29:00")
+    async with running(machine_on(bench, compare_with="NOWHERE")):
+        async with asyncio.timeout(30):
+            while "compare_with is not used" not in caplog.text:
+                await asyncio.sleep(0.01)
+        await bench.clock.advance(timedelta(minutes=2))
+    assert [report.state for report in bench.reports] == ["LIVE", "CLOSED"]
 
 
 def rewrite(path, text):
