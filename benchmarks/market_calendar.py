@@ -1,7 +1,7 @@
 """The market calendar beside exchange-calendars and pandas-market-calendars, on the same instants.
 
 Each answers "is the exchange open at this instant?" for the same instants, drawn evenly over two
-years; ours tells the phase and its reason as well. Run: `python benchmarks/calendar.py`.
+years; ours tells the phase and its reason as well. Run: `python benchmarks/market_calendar.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
 
-# the script's own folder has a module of the same name as one of the standard library
+# the checkout that is measured, installed or not
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
