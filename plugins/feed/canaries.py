@@ -54,8 +54,10 @@ class Basket:
 
     @property
     def lag_s(self) -> float | None:
-        """The lag of the most punctual canary."""
-        return min((c.lag_s for c in self.canaries if c.lag_s is not None), default=None)
+        """The lag when a canary last moved; of several, the smallest."""
+        at = self.fresh_at
+        lags = (c.lag_s for c in self.canaries if c.lag_s is not None and c.fresh_at == at)
+        return min(lags, default=None)
 
 
 def make_basket(names: Mapping[int, str]) -> Basket:
@@ -83,11 +85,11 @@ def hear(
 
     For `answer_time` seconds after a subscribe, packets may be its answers.
     """
-    implausible = [t for t, stamp in stamps.items() if not FLOOR <= stamp <= wall + AHEAD_S]
+    implausible = sum(not is_plausible(stamp, wall) for stamp in stamps.values())
     unasked = basket.asked_at is None or at >= basket.asked_at + answer_time
     canaries = tuple(
         _hear_one(c, stamps[c.token], at, wall, unasked=unasked, trust_answers=trust_answers)
-        if c.token in stamps and c.token not in implausible
+        if c.token in stamps
         else c
         for c in basket.canaries
     )
@@ -98,23 +100,31 @@ def hear(
         canaries=canaries,
         packet_at=at if unasked else basket.packet_at,
         punctual_at=at if punctual else basket.punctual_at,
-        implausible=basket.implausible + len(implausible),
+        implausible=basket.implausible + implausible,
     )
 
 
 def _hear_one(
     canary: Canary, stamp: float, at: float, wall: float, *, unasked: bool, trust_answers: bool
 ) -> Canary:
+    packet_at = at if unasked else canary.packet_at
+    if not is_plausible(stamp, wall):
+        return replace(canary, packet_at=packet_at)
     moved = canary.stamp is None or stamp > canary.stamp
     alive = moved and (canary.answered or (trust_answers and wall - stamp <= ANSWER_AGE_S))
     return replace(
         canary,
         stamp=stamp,
         answered=True,
-        packet_at=at if unasked else canary.packet_at,
+        packet_at=packet_at,
         fresh_at=at if alive else canary.fresh_at,
         lag_s=wall - stamp if alive else canary.lag_s,
     )
+
+
+def is_plausible(stamp: float, wall: float) -> bool:
+    """Whether an exchange timestamp can be true; NaN cannot."""
+    return FLOOR <= stamp <= wall + AHEAD_S
 
 
 def silent(canaries: Iterable[Canary], since: float, now: float, limit: float) -> tuple[Canary, ...]:

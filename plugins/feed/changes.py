@@ -177,7 +177,12 @@ def _judge(watch: Watch, event: events.CredentialChanged, moment: Moment) -> Wat
         return _renew(watch, event, moment)
     doubted = event.verdict is Verdict.DOUBTED
     since = watch.standing.doubted_at if watch.standing.verdict is Verdict.DOUBTED else moment.now
-    standing = replace(watch.standing, verdict=event.verdict, doubted_at=since if doubted else None)
+    standing = replace(
+        watch.standing,
+        verdict=event.verdict,
+        doubted_at=since if doubted else None,
+        trouble=event.trouble,
+    )
     watch = replace(watch, standing=standing)
     proven = event.verdict is Verdict.ACCEPTED
     if proven and watch.attempts.fault is Reason.NETWORK:  # someone reached the broker just now
@@ -188,7 +193,12 @@ def _judge(watch: Watch, event: events.CredentialChanged, moment: Moment) -> Wat
 def _renew(watch: Watch, event: events.CredentialChanged, moment: Moment) -> Watch:
     """A new generation is tried at once; an open feed is left alone, unless it ails."""
     doubted_at = moment.now if event.verdict is Verdict.DOUBTED else None
-    standing = Standing(generation=event.generation, verdict=event.verdict, doubted_at=doubted_at)
+    standing = Standing(
+        generation=event.generation,
+        verdict=event.verdict,
+        doubted_at=doubted_at,
+        trouble=event.trouble,
+    )
     attempts = replace(watch.attempts, failures=0, due=moment.now, fault=None, text="")
     ails = watch.link is Link.OPEN and watch.cure.ailment is not None
     return replace(watch, standing=standing, attempts=attempts, forced=watch.forced or ails)

@@ -81,10 +81,14 @@ class ExpectationChanged:
 
 @dataclass(frozen=True, slots=True)
 class CredentialChanged:
-    """There is another credential, or another verdict on it; `None` is no credential."""
+    """There is another credential, or another verdict on it; `None` is no credential.
+
+    `trouble` says, for people, why there is none.
+    """
 
     generation: str | None
     verdict: Verdict = Verdict.UNPROVEN
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,9 @@ class Feed:
         self._wished = asyncio.Event()
         self._disarm: Callable[[], None] = lambda: None
         self._note_at = 0.0
+        self._indulged_until: float | None = None
         now = self._clock.monotonic()
+        self._judged_at = now
         self._watch = begin(limits, make_basket(dialect.canaries), context.expectation.value, now)
         self._decision = decide(self._watch, now)
         self._told: watchdog.Verdict | None = None
@@ -107,7 +109,7 @@ class Feed:
 
     def _judge(self, state: CredentialState) -> None:
         generation = state.secret.generation if state.secret is not None else None
-        self._see(events.CredentialChanged(generation, state.verdict))
+        self._see(events.CredentialChanged(generation, state.verdict, state.trouble))
 
     async def _until_wished(self) -> Action:
         while self._decision.action is Action.NONE:
@@ -175,7 +177,7 @@ class Feed:
             action = await self._until_wished()
             verdict = self._decision.verdict
             if action is not Action.RESUBSCRIBE:
-                return events.Closed(verdict.reason if verdict.state is State.STALE else None)
+                return events.Closed(None if self._watch.forced else verdict.reason)
             await self._subscribe(connection, verdict.reason)
 
     async def _subscribe(self, connection: Connection, cure: Reason | None) -> None:
@@ -213,17 +215,26 @@ class Feed:
         tally.packets, tally.stamps, tally.heard_at = 0, {}, None
         self._see(heard)
 
-    def _look(self, due: float | None = None) -> None:
-        """Ask the watchdog again; if the loop was held up, only after what waits has been read."""
-        now = self._clock.monotonic()
-        if due is not None and now - due > _LATE_S:
-            self._disarm = self._clock.call_later(_INDULGENCE_S, self._look).cancel
-            return
+    def _look(self) -> None:
+        """Ask the watchdog again."""
         self._note()
         self._see(events.Passed())
 
+    def _time_for_judging(self) -> float:
+        """Now; but if the loop was held up, the instant before, until what waits has been read.
+
+        Else a feed would be called silent because we did not listen.
+        """
+        now, due = self._clock.monotonic(), self._decision.at
+        if due is None or now - due <= _LATE_S:
+            self._indulged_until = None
+        elif self._indulged_until is None:
+            self._indulged_until = now + _INDULGENCE_S
+        indulged = self._indulged_until is not None and now < self._indulged_until
+        return self._judged_at if indulged else now
+
     def _see(self, event: events.Event) -> None:
-        now = self._clock.monotonic()
+        self._judged_at = now = self._time_for_judging()
         self._watch, self._decision = step(self._watch, event, now, random.random())
         if self._decision.action is not Action.NONE:
             self._wished.set()
@@ -244,7 +255,8 @@ class Feed:
         if at is None:
             self._disarm = lambda: None
             return
-        self._disarm = self._clock.call_later(max(0.0, at - now), lambda: self._look(at)).cancel
+        pause = at - now if self._indulged_until is None else _INDULGENCE_S
+        self._disarm = self._clock.call_later(max(0.0, pause), self._look).cancel
 
     def _describe(self) -> Report:
         wall = self._clock.now()

@@ -32,7 +32,7 @@ def find_obstacle(watch: Watch, now: float) -> Obstacle | None:
     """What forbids an attempt now, or `None`."""
     standing, limits = watch.standing, watch.limits
     if standing.generation is None:
-        return Obstacle(Reason.AWAITING_CREDENTIAL, NO_CREDENTIAL)
+        return Obstacle(Reason.AWAITING_CREDENTIAL, standing.trouble or NO_CREDENTIAL)
     if standing.verdict is Verdict.REFUSED:
         return Obstacle(Reason.AWAITING_CREDENTIAL, DEAD)
     if standing.verdict is Verdict.DOUBTED and standing.doubted_at is not None:

@@ -52,6 +52,7 @@ class Standing:
     verdict: Verdict = Verdict.UNPROVEN
     doubted_at: float | None = None
     refused_at: float | None = None
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

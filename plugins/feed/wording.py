@@ -58,7 +58,8 @@ def lagging(watch: Watch) -> str:
 
 def frozen(watch: Watch) -> str:
     if watch.basket.implausible:
-        return _with_drop(watch, "packets come, but their timestamps stand still or cannot be true")
+        text = "packets come, but their timestamps cannot be true; is this host's clock right?"
+        return _with_drop(watch, text)
     return _with_drop(watch, f"packets come, but their timestamps stand still; {_treatment(watch)}")
 
 
@@ -80,7 +81,7 @@ _FAULTS = {
     Reason.CLOSED_BY_PEER: "the broker closed the connection",
     Reason.NETWORK: "the broker cannot be reached",
     Reason.REFUSED: "the broker refused the handshake",
-    Reason.RATE_LIMITED: "the broker has too many connections of this key, of its three at most",
+    Reason.RATE_LIMITED: "the broker has too many connections of this key; close other programs that use it",
 }
 
 

@@ -206,7 +206,7 @@ async def test_the_sessions_own_time_limit_does_not_end_the_feed(broker: Broker)
 
 async def test_two_hundred_reconnects_leave_nothing_behind_and_never_overlap(broker: Broker) -> None:
     loop = asyncio.get_running_loop()
-    async with feed_at(broker.url, expectation=IDLE) as desk:
+    async with feed_at(broker.url, expectation=IDLE, heartbeat_after="5s") as desk:
         sockets: list[int] = []
         tasks: list[int] = []
         for number in range(200):
@@ -216,7 +216,7 @@ async def test_two_hundred_reconnects_leave_nothing_behind_and_never_overlap(bro
                 sockets.append(len(list(Path("/proc/self/fd").iterdir())))
                 tasks.append(len(asyncio.all_tasks(loop)))
             await desk.feed.act("reconnect")
-            await desk.until("CONNECTING")
+            await desk.bench.until(lambda report: report.state != "CONNECTED")
     assert broker.attempts >= 200
     assert broker.most == 1
     assert max(sockets) - min(sockets) <= 2
@@ -231,6 +231,41 @@ async def test_a_loop_that_was_held_up_does_not_make_the_feed_stale(broker: Brok
         time.sleep(1.2)
         await asyncio.sleep(0.3)
         assert desk.bench.reports[told:] == []
+
+
+async def test_a_burst_of_a_hundred_thousand_ticks_does_not_hold_up_the_loop(broker: Broker) -> None:
+    whole = b"\x00\x64" + full_packet(256265, int(time.time())) * 100
+
+    async def burst(socket: web.WebSocketResponse) -> None:
+        for _ in range(1000):
+            await socket.send_bytes(whole)
+        await beat(socket)
+
+    async def measure_lag(lags: list[float]) -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.005)
+            lags.append(time.monotonic() - began - 0.005)
+
+    broker.behave = burst
+    lags: list[float] = []
+    measuring = asyncio.ensure_future(measure_lag(lags))
+    async with feed_at(broker.url, expectation=IDLE) as desk:
+        async with asyncio.timeout(10):
+            while (await desk.probe()).measures.get("packets", 0) < 100_000:
+                await asyncio.sleep(0.01)
+    measuring.cancel()
+    assert max(lags) < 0.2
+
+
+async def test_a_probe_after_the_loop_was_held_up_does_not_make_the_feed_stale(broker: Broker) -> None:
+    async with feed_at(broker.url, expectation=IDLE, heartbeat_after="500ms") as desk:
+        await desk.until("CONNECTED", "IDLE")
+        time.sleep(1.2)
+        assert (await desk.probe()).state == "CONNECTED"
+        await asyncio.sleep(0.3)
+        assert (await desk.probe()).state == "CONNECTED"
+        assert broker.attempts == 1
 
 
 async def test_in_the_simulated_environment_the_real_broker_is_never_asked(broker: Broker) -> None:

@@ -75,6 +75,11 @@ def test_without_a_credential_no_attempt_is_made_however_long() -> None:
     assert story.decision.at is None
 
 
+def test_why_there_is_no_credential_is_said() -> None:
+    story = Story().then(events.CredentialChanged(None, trouble="/etc/desk/.env: permission denied"))
+    assert story.decision.verdict.message == "/etc/desk/.env: permission denied"
+
+
 def test_a_new_credential_is_tried_at_once() -> None:
     story = Story().then(events.CredentialChanged(None)).at(100).then(events.CredentialChanged("a"))
     assert story.action is Action.CONNECT
@@ -218,7 +223,8 @@ def test_a_timestamp_that_cannot_be_true_is_counted_and_is_no_life(stamp: float)
     story = ticking()
     while story.now < 11:
         story.at(story.now + 1).tick(ONE, TWO, stamp=stamp + story.now)
-    assert story.state[0] is State.STALE
+    assert story.state == (State.STALE, Reason.LAGGING)
+    assert "clock" in story.decision.verdict.message
     assert story.watch.basket.implausible == 20
 
 
