@@ -17,7 +17,7 @@ from plugins.auth.rollover import Rollover
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise ValueError('expected a time zone such as "Asia/Kolkata"') from None
     return name
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,3 +136,68 @@ def test_a_secret_that_others_can_read_is_warned_of(tmp_path: Path, mode: int, s
     warning = exposure(path)
     assert (warning is None) if says is None else (warning is not None and says in warning)
     assert exposure(tmp_path / "gone") is None
+
+
+IN_A_MOUNT = """
+set -e
+mount --bind "$1" "$2"
+exec "$3" -c '
+import sys
+from pathlib import Path
+from agent.runtime.credentials.files import SourceError, rewrite_file
+try:
+    rewrite_file(Path(sys.argv[1]), lambda content: b"A=2")
+except SourceError as error:
+    print(error)
+' "$2"
+"""
+
+
+def mounted(*arguments: str | Path) -> str:
+    """What a write says in a mount namespace of its own; skips where none can be had."""
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", IN_A_MOUNT, "sh", *map(str, arguments)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path.cwd())
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no mount namespace: {error}")
+    return done.stdout
+
+
+def test_a_file_that_is_mounted_by_itself_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "host.env").write_bytes(b"A=1\n")
+    (tmp_path / ".env").touch()
+    said = mounted(tmp_path / "host.env", tmp_path / ".env", sys.executable)
+    assert "it is mounted by itself; mount its folder instead" in said
+    assert (tmp_path / "host.env").read_bytes() == b"A=1\n"
+    assert names(tmp_path) == [".env", "host.env"]
+
+
+def test_a_write_that_is_killed_at_any_step_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
+    """Every system call that changes the folder is the last one, once."""
+    script = """
+import os, sys
+from pathlib import Path
+from agent.runtime.credentials.files import rewrite_file
+last, made = int(sys.argv[2]), 0
+def fatal(call):
+    def counted(*args, **kwargs):
+        global made
+        made += 1
+        if made == last:
+            os._exit(9)
+        return call(*args, **kwargs)
+    return counted
+for name in ("open", "fchmod", "fsync", "rename"):
+    setattr(os, name, fatal(getattr(os, name)))
+rewrite_file(Path(sys.argv[1]), lambda content: content + b"B=2\\n")
+"""
+    path = tmp_path / ".env"
+    seen = set()
+    for last in range(1, 12):
+        path.write_bytes(b"A=1\n")
+        done = subprocess.run([sys.executable, "-c", script, str(path), str(last)], check=False)
+        seen.add((done.returncode, path.read_bytes()))
+        if done.returncode == 0:
+            break
+    assert seen == {(9, b"A=1\n"), (9, b"A=1\nB=2\n"), (0, b"A=1\nB=2\n")}
+    assert names(tmp_path) == [".env"], "the last write took away what the killed ones had left"
