@@ -129,28 +129,34 @@ def trust(ca_file: Path | None) -> ssl.SSLContext | None:
 
 def _trouble(error: Exception) -> str:
     """What went wrong in words of ours; of the address it shows the host at most."""
-    if isinstance(error, TimeoutError):
-        return "the receiver did not answer in time"
-    if isinstance(error, aiohttp.InvalidURL):
-        return "the configured address cannot be used"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"the name {error.host} cannot be looked up"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"the TLS certificate of {error.host} is not trusted: {_certificate_fault(error)}"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return f"no TLS connection with {error.host}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return _no_connection(error)
-    return f"the connection broke before an answer came ({type(error).__name__})"
+    for kind, words in _TROUBLES:
+        if isinstance(error, kind):
+            return words.format(
+                host=getattr(error, "host", "the receiver"),
+                fault=_fault(error),
+                name=type(error).__name__,
+            )
+    raise error
 
 
-def _certificate_fault(error: aiohttp.ClientConnectorCertificateError) -> str:
-    fault = error.certificate_error
-    return getattr(fault, "verify_message", "") or type(fault).__name__
+def _fault(error: Exception) -> str:
+    """The innermost reason that the client names."""
+    certificate = getattr(error, "certificate_error", None)
+    if certificate is not None:
+        return getattr(certificate, "verify_message", "") or type(certificate).__name__
+    cause = getattr(error, "os_error", error)
+    if isinstance(cause, ForbiddenAddressError):
+        return "it is at a loopback, private or link-local address (see allow_private)"
+    return getattr(cause, "strerror", None) or type(cause).__name__
 
 
-def _no_connection(error: aiohttp.ClientConnectorError) -> str:
-    if isinstance(error.os_error, ForbiddenAddressError):
-        return f"{error.host} is at a loopback, private or link-local address: see allow_private"
-    reason = error.os_error.strerror or type(error.os_error).__name__
-    return f"no connection to {error.host}: {reason}"
+_TROUBLES: tuple[tuple[type[Exception], str], ...] = (
+    (TimeoutError, "the receiver did not answer in time"),
+    (aiohttp.InvalidURL, "the configured address cannot be used"),
+    (aiohttp.ClientConnectorDNSError, "the name {host} cannot be looked up"),
+    (aiohttp.ClientConnectorCertificateError, "the TLS certificate of {host} is not trusted: {fault}"),
+    (aiohttp.ClientSSLError, "no TLS connection with {host}"),
+    (aiohttp.ClientConnectorError, "no connection to {host}: {fault}"),
+    (Exception, "the connection broke before an answer came ({name})"),
+)
+"""From the particular to the general."""
