@@ -99,12 +99,16 @@ class KeyValue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where the agent runs. `simulator` is the embedded broker's URL, or `None` when live."""
+    """Where the agent runs. `simulator` is the embedded broker's URL, or `None` when live.
+
+    `folder` is the configuration's: a relative path in a plugin's settings counts from there.
+    """
 
     agent_name: str
     data_folder: Path
     base_url: str
     simulator: str | None = None
+    folder: Path = Path()
 
 
 class Context(Protocol):

@@ -16,7 +16,7 @@ from agent.abilities import (
     Surroundings,
     Verdict,
 )
-from agent.clock import Clock
+from agent.clock import Clock, SystemClock
 from agent.errors import (
     ActionError,
     AgentError,
@@ -92,6 +92,7 @@ __all__ = [
     "Severity",
     "StateMachine",
     "Surroundings",
+    "SystemClock",
     "Verdict",
     "Watched",
     "hookimpl",

@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.config.complaints import suggest
 from agent.config.schema import RuleTable
-from agent.health.rules import ANY, Match, Rule
+from agent.health.rules import ANY, Limit, Match, Rule
 from agent.model import UNKNOWN, Action, Machine, Severity
 from agent.registry import OfferedRule
 
@@ -76,6 +76,7 @@ def as_rule(table: RuleTable) -> Rule:
         id=table.id,
         code=table.code,
         when=tuple((role, Match.of(_words(states))) for role, states in table.when.items()),
+        limits=tuple(_limit(measure, bound) for measure, bound in table.measures.items()),
         severity=table.severity,
         color=table.color or COLORS[table.severity],
         severity_in=table.severity_in,
@@ -87,6 +88,11 @@ def as_rule(table: RuleTable) -> Rule:
         message=table.message,
         action=ACTIONS[table.action] if table.action is not None else None,
     )
+
+
+def _limit(measure: str, bound: str) -> Limit:
+    sign = bound[: 2 if bound[1] == "=" else 1]
+    return Limit(measure, sign, float(bound.removeprefix(sign)))
 
 
 def check(

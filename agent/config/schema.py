@@ -17,6 +17,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 States = list[str]
 
+Bound = Annotated[str, StringConstraints(pattern=r"^(<=|>=|<|>) *-?[0-9]+(\.[0-9]+)?$")]
+"""A sign and a number."""
+
 
 class Server(Settings):
     """`[server]`: where the page and the API answer."""
@@ -112,6 +115,8 @@ class RuleTable(Settings):
     id: Name
     code: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,39}$")]
     when: dict[str, States | str]
+    measures: dict[str, Bound] = {}
+    """Bounds on measures of the first role in `when`, as in `{ calendar_left_days = "<= 45" }`."""
     severity: Severity
     severity_in: dict[str, Severity] = {}
     suppresses: list[str] = []

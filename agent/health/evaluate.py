@@ -122,12 +122,12 @@ def _starting_until(
 def _matches(scope: Scope, statuses: Mapping[str, Status], starting: bool) -> bool | None:
     """Whether all conditions hold; `None` where that cannot be known."""
     answers = []
-    for match, names in scope.conditions:
+    for condition in scope.conditions:
         answer: bool | None = False
-        for name in names:
+        for name in condition.machines:
             status = statuses[name]
             undecided = starting and status.reason == CoreReason.NOT_PROBED
-            one = None if undecided else match.holds(status)
+            one = None if undecided else condition.holds(status)
             if one:
                 answer = True
                 break
@@ -162,9 +162,9 @@ def _problem(
 
 def _cause(scope: Scope, statuses: Mapping[str, Status]) -> Status | None:
     """The first machine that the rule's first condition points at."""
-    match, names = scope.conditions[0]
-    candidates = [statuses[name] for name in names]
-    return next((s for s in candidates if match.holds(s)), candidates[0] if candidates else None)
+    condition = scope.conditions[0]
+    candidates = [statuses[name] for name in condition.machines]
+    return next((s for s in candidates if condition.holds(s)), candidates[0] if candidates else None)
 
 
 def _message(rule: Rule, cause: Status | None, session: Status | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,6 +14,13 @@ MARKET = "market"
 
 LIVE = "LIVE"
 ANY = "*"
+
+SIGNS: Mapping[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
 
 Key = tuple[str, str | None]
 """A problem's identity: the rule's id and the group."""
@@ -46,13 +54,45 @@ class Match:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound on a measure, as in `calendar_left_days <= 45`."""
+
+    measure: str
+    sign: str
+    bound: float
+
+    def holds(self, status: Status) -> bool:
+        """Whether the measure is there and within the bound."""
+        value = status.measures.get(self.measure)
+        return value is not None and SIGNS[self.sign](value, self.bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a rule wants of one role, and the machines that it looks at."""
+
+    match: Match
+    limits: tuple[Limit, ...]
+    machines: tuple[str, ...]
+
+    def holds(self, status: Status) -> bool | None:
+        """As `Match.holds`, with the limits; an undecided state stays undecided."""
+        state = self.match.holds(status)
+        return all(limit.holds(status) for limit in self.limits) if state else state
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One line of the table; the order of the table is the order of priority."""
+    """One line of the table; the order of the table is the order of priority.
+
+    `limits` are bounds on measures of the first role in `when`.
+    """
 
     id: str
     code: str
     when: tuple[tuple[str, Match], ...]
+    limits: tuple[Limit, ...] = ()
     severity: Severity
     color: str
     severity_in: Mapping[str, Severity] = field(default_factory=dict)
@@ -84,7 +124,7 @@ class Scope:
 
     rule: Rule
     group: str | None
-    conditions: tuple[tuple[Match, tuple[str, ...]], ...]
+    conditions: tuple[Condition, ...]
     session: str | None
     suppressors: tuple[tuple[Key, timedelta], ...]
     ask_first: tuple[str, ...]
@@ -151,7 +191,10 @@ def _scope(rule: Rule, group: str | None, rules: Sequence[Rule], machines: Seque
     return Scope(
         rule=rule,
         group=group,
-        conditions=tuple((match, members(role, group, machines)) for role, match in rule.when),
+        conditions=tuple(
+            Condition(match, rule.limits if number == 0 else (), members(role, group, machines))
+            for number, (role, match) in enumerate(rule.when)
+        ),
         session=sessions[0] if sessions else None,
         suppressors=tuple(
             ((other.id, home), other.suppress_extend)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from agent.api import ConfigError
+from agent.api import ConfigError, SystemClock
 
 if TYPE_CHECKING:
     from plugins.market.calendar import Calendar
@@ -178,5 +178,4 @@ def _instant(text: str | None, calendar: Calendar) -> datetime:
 
 
 def _now() -> datetime:
-    # a command asks once and ends; there is no agent, hence no Clock, to ask
-    return datetime.now(UTC)
+    return SystemClock().now()

@@ -37,6 +37,7 @@ class MarketMachine:
     def __init__(self, settings: MarketSettings, context: Context) -> None:
         self._settings = settings
         self._context = context
+        self._overlay = context.surroundings.folder / settings.overlay if settings.overlay else None
         self._calendar: Calendar | None = None
         self._compare_with = settings.compare_with
         self._other: Calendar | None = None
@@ -48,9 +49,9 @@ class MarketMachine:
     def _load_ours(self) -> None:
         """Read our own files now, so that an error in them stops the start; pandas can wait."""
         ours = shipped_segments()
-        if self._settings.segment in ours or self._settings.overlay is not None:
-            self._overlay_read = _stamp(self._settings.overlay)
-            self._calendar = load_calendar(self._settings.segment, self._settings.overlay)
+        if self._settings.segment in ours or self._overlay is not None:
+            self._overlay_read = _stamp(self._overlay)
+            self._calendar = load_calendar(self._settings.segment, self._overlay)
         else:
             check_foreign(self._settings.segment, tuple(ours))
         if self._compare_with is not None:
@@ -75,7 +76,7 @@ class MarketMachine:
             await clock.sleep(self._pause(clock.now(), report.next_change_at))
 
     def _pause(self, now: datetime, change: datetime | None) -> float:
-        longest = LOOK_AT_OVERLAY if self._settings.overlay else LOOK_AGAIN
+        longest = LOOK_AT_OVERLAY if self._overlay else LOOK_AGAIN
         wait = min(longest, change - now) if change else longest
         return max(wait.total_seconds(), 0.001)
 
@@ -85,7 +86,7 @@ class MarketMachine:
 
     async def _loaded(self) -> Calendar:
         """The calendar, loaded first or anew where that is due; a bad overlay keeps the last good."""
-        overlay = self._settings.overlay
+        overlay = self._overlay
         stamp = _stamp(overlay)
         if self._calendar is not None and stamp == self._overlay_read:
             return self._calendar
@@ -124,7 +125,10 @@ class MarketMachine:
                 **attributes(calendar, now),
                 "calendar": {**about(calendar, now), **self._notices(calendar, now)},
             },
-            measures={"calendar_left_days": float(days_left(calendar, now))},
+            measures={
+                "calendar_left_days": float(days_left(calendar, now)),
+                "calendar_doubts": float(len(self._disagreements(calendar, now)) + bool(self._overlay_error)),
+            },
         )
 
     def _message(self, calendar: Calendar, now: datetime) -> str:
@@ -141,7 +145,7 @@ class MarketMachine:
     def _notices(self, calendar: Calendar, now: datetime) -> dict[str, object]:
         """Whether the calendar is about to run out, how the overlay stands, and who disagrees."""
         left = timedelta(days=days_left(calendar, now))
-        overlay = self._settings.overlay
+        overlay = self._overlay
         return {
             "ends_soon": left <= self._settings.warn_before,
             "overlay": str(overlay) if overlay else None,

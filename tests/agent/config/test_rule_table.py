@@ -9,7 +9,7 @@ import pytest
 
 from agent.config.rule_table import as_rule, check, default_table, place
 from agent.config.schema import RuleTable
-from agent.health.rules import Match
+from agent.health.rules import Limit, Match
 from agent.model import Machine, Severity
 from agent.registry import OfferedRule
 
@@ -114,6 +114,25 @@ def test_the_default_table_puts_auth_before_feed_before_the_session() -> None:
     codes = [one.code for one in default_table()]
     assert codes == [
         "AUTH_REQUIRED", "FEED_DISCONNECTED", "FEED_STALE", "MACHINE_UNKNOWN", "AGENT_DEGRADED",
-        "LIVE", "PRE_OPEN", "CLOSED",
+        "LIVE", "PRE_OPEN", "CLOSED", "CALENDAR_ENDS", "CALENDAR_DOUBTFUL",
     ]  # fmt: skip
-    assert [one.severity for one in default_table()][-3:] == [Severity.OK] * 3
+    assert [one.severity for one in default_table()][-5:-2] == [Severity.OK] * 3
+
+
+@pytest.mark.parametrize(
+    ("bound", "limit"),
+    [
+        pytest.param("<= 45", Limit("days", "<=", 45.0), id="at most"),
+        pytest.param("<45", Limit("days", "<", 45.0), id="below"),
+        pytest.param(">= 0.5", Limit("days", ">=", 0.5), id="at least"),
+        pytest.param("> -1", Limit("days", ">", -1.0), id="above"),
+    ],
+)
+def test_a_bound_on_a_measure(bound, limit) -> None:
+    assert as_rule(rule(measures={"days": bound})).limits == (limit,)
+
+
+@pytest.mark.parametrize("bound", ["45", "== 45", "<= x", "<= 4 5", ""])
+def test_a_bound_that_is_none_is_refused(bound) -> None:
+    with pytest.raises(ValueError, match="measures"):
+        rule(measures={"days": bound})

@@ -250,3 +250,22 @@ def test_a_second_evaluation_at_the_same_instant_changes_nothing(desk) -> None:
     desk.say_all(auth="EXPIRED", feed="STALE")
     again = evaluate(desk.ruleset, desk.statuses, desk.memory, desk.now)
     assert again == desk.evaluation
+
+
+@pytest.mark.parametrize(
+    ("left", "phase"),
+    [
+        pytest.param(46.0, None, id="a day before"),
+        pytest.param(45.0, "active", id="on the day"),
+        pytest.param(-1.0, "active", id="after the end"),
+    ],
+)
+def test_a_calendar_that_ends_soon_is_listed_and_does_not_lead(desk, left, phase) -> None:
+    desk.say_all()
+    desk.say("market", "LIVE", "SESSION", measures={"calendar_left_days": left})
+    assert (desk.code, desk.phase("calendar-ends")) == ("LIVE", phase)
+
+
+def test_a_measure_that_is_not_there_is_within_no_bound(desk) -> None:
+    desk.say_all()
+    assert desk.phase("calendar-doubtful") is None

@@ -84,7 +84,7 @@ async def test_a_report_carries_what_the_document_and_the_expectations_need():
             "disagreements": [],
         },
     }
-    assert report.measures == {"calendar_left_days": 38}
+    assert report.measures == {"calendar_left_days": 38, "calendar_doubts": 0}
 
 
 async def test_a_report_is_believed_until_the_boundary_or_the_next_repeat_and_a_minute_longer():

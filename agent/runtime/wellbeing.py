@@ -1,0 +1,102 @@
+"""What the agent knows of its own parts, gathered in one place and told in two forms."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from agent import __version__
+from agent.delivery.sender import Sender
+from agent.errors import StoreError
+from agent.health import self_check
+from agent.health.document import AgentPart, NotifierPart, PluginPart
+from agent.model import Report
+from agent.registry import Registry
+from agent.runtime.probing import Prober
+
+log = logging.getLogger(__name__)
+
+
+class Wellbeing:
+    """Keeps the troubles of plugins, notifiers, the store and the loop; `changed` hears of each edge."""
+
+    def __init__(self, name: str, registry: Registry, started_at: datetime) -> None:
+        self._name = name
+        self._registry = registry
+        self._started_at = started_at
+        self._plugin_errors: dict[str, str] = {}
+        self._unbuilt_notifiers: dict[str, NotifierPart] = {}
+        self._store_error: str | None = None
+        self.loop_lag_ms = 0.0
+        self.senders: Mapping[str, Sender] = {}
+        self.probers: list[Prober] = []
+        self.credential_troubles: Callable[[], Mapping[str, str]] = dict
+        self.changed: Callable[[], None] = lambda: None
+
+    @property
+    def is_storing(self) -> bool:
+        return self._store_error is None
+
+    def plugin_failed(self, plugin: str | None, error: str) -> None:
+        """A loaded plugin's machine cannot be built, or its task has crashed."""
+        if plugin is not None:
+            self._plugin_errors[plugin] = error
+        self.changed()
+
+    def notifier_unbuilt(self, name: str, kind: str, error: str) -> None:
+        self._unbuilt_notifiers[name] = NotifierPart(name=name, kind=kind, state="failing", error=error)
+
+    def stored(self, error: StoreError | None) -> None:
+        """How the latest write to the journal went."""
+        before, self._store_error = self._store_error, str(error) if error is not None else None
+        if before is None and error is not None:
+            log.error("the journal cannot be written: %s", error)
+            self.changed()
+        elif before is not None and error is None:
+            log.info("the journal can be written again")
+            self.changed()
+
+    def describe(self) -> AgentPart:
+        """The agent's part of the document."""
+        return AgentPart(
+            name=self._name,
+            version=__version__,
+            started_at=self._started_at,
+            loop_lag_ms=round(self.loop_lag_ms, 1),
+            plugins=[
+                PluginPart(
+                    name=one.name,
+                    state="failing" if one.name in self._plugin_errors else one.state,
+                    origin=one.origin,
+                    version=one.version,
+                    error=self._plugin_errors.get(one.name, one.error),
+                )
+                for one in self._registry.plugins.values()
+            ],
+            notifiers=[
+                *(sender.describe() for sender in self.senders.values()),
+                *self._unbuilt_notifiers.values(),
+            ],
+        )
+
+    def report(self, now: datetime) -> Report:
+        """The report of the machine `agent`."""
+        part = self.describe()
+        facts = self_check.Facts(
+            store_error=self._store_error,
+            plugin_errors={one.name: one.error for one in part.plugins if one.error},
+            notifier_errors={one.name: one.error or "" for one in part.notifiers if one.state == "failing"},
+            credential_troubles=self.credential_troubles(),
+            loop_lag_ms=self.loop_lag_ms,
+        )
+        return self_check.self_report(facts, self._measures(), now)
+
+    def _measures(self) -> dict[str, float]:
+        counts = [prober.counts for prober in self.probers]
+        return {
+            "loop_lag_ms": round(self.loop_lag_ms, 1),
+            "probes": float(sum(one.runs for one in counts)),
+            "probes_merged": float(sum(one.merged for one in counts)),
+            "probes_failed": float(sum(one.failed for one in counts)),
+        }
