@@ -129,14 +129,10 @@ def trust(ca_file: Path | None) -> ssl.SSLContext | None:
 
 def _trouble(error: Exception) -> str:
     """What went wrong in words of ours; of the address it shows the host at most."""
-    for kind, words in _TROUBLES:
-        if isinstance(error, kind):
-            return words.format(
-                host=getattr(error, "host", "the receiver"),
-                fault=_fault(error),
-                name=type(error).__name__,
-            )
-    raise error
+    words = next(words for kind, words in _TROUBLES if isinstance(error, kind))
+    return words.format(
+        host=getattr(error, "host", "the receiver"), fault=_fault(error), name=type(error).__name__
+    )
 
 
 def _fault(error: Exception) -> str:

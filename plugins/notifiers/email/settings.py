@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.api import SecretText
 from plugins.notifiers.settings import NotifierSettings, Zone
 
-Address = Annotated[
-    str,
-    StringConstraints(
-        max_length=254,
-        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$",
-    ),
-]
-"""A plain address such as `desk@example.com`: no name beside it, nothing that SMTP would have to quote."""
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_HOST}")
+_LONGEST = 254
+
+
+def _address(text: str) -> str:
+    if len(text) > _LONGEST or not _ADDRESS.fullmatch(text):
+        raise ValueError('expected a plain address such as "desk@example.com"')
+    return text
+
+
+def _host(text: str) -> str:
+    if len(text) > _LONGEST or not re.fullmatch(_HOST, text):
+        raise ValueError('expected a host such as "smtp.example.com"')
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""Of a person or of us: no name beside it, nothing that SMTP would have to quote."""
 
 
 class Tls(StrEnum):
@@ -35,7 +47,7 @@ PORTS = {Tls.STARTTLS: 587, Tls.IMPLICIT: 465, Tls.NONE: 25}
 class EmailSettings(NotifierSettings):
     """People who are told by e-mail."""
 
-    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$")]
+    host: Annotated[str, AfterValidator(_host)]
     port: int | None = Field(default=None, ge=1, le=65535)
     """587 with STARTTLS, 465 with implicit TLS, 25 without, unless said."""
     tls: Tls = Tls.STARTTLS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from agent.api import SecretText
 from plugins.notifiers.settings import HttpSettings, Zone, check_url
@@ -28,11 +28,17 @@ class SlackSettings(HttpSettings):
             raise ValueError("expected a bot token such as xoxb-…, without spaces")
         return token
 
+    @field_validator("webhook_url", "api_url")
+    @classmethod
+    def _may_be_posted_to(cls, url: SecretText | str | None, told: ValidationInfo) -> SecretText | str | None:
+        if url is not None:
+            address = url if isinstance(url, str) else url.get_secret_value()
+            check_url(address, allow_private=told.data.get("allow_private", False))
+        return url
+
     @model_validator(mode="after")
     def _names_one_way(self) -> SlackSettings:
         by_bot = self.bot_token is not None and bool(self.channel)
         if (self.webhook_url is not None) == by_bot or (self.bot_token is not None) != bool(self.channel):
             raise ValueError("expected either webhook_url, or bot_token and channel")
-        url = self.webhook_url.get_secret_value() if self.webhook_url is not None else self.api_url
-        check_url(url, allow_private=self.allow_private)
         return self

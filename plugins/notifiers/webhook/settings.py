@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from agent.api import SecretText
 from plugins.notifiers.settings import HttpSettings, check_url
@@ -29,9 +29,14 @@ class WebhookSettings(HttpSettings):
             parse_key(secret.get_secret_value())
         return secret
 
+    @field_validator("url")
+    @classmethod
+    def _may_be_posted_to(cls, url: SecretText, told: ValidationInfo) -> SecretText:
+        check_url(url.get_secret_value(), allow_private=told.data.get("allow_private", False))
+        return url
+
     @model_validator(mode="after")
     def _fits_together(self) -> WebhookSettings:
-        check_url(self.url.get_secret_value(), allow_private=self.allow_private)
         if self.previous_secret is not None and self.secret is None:
             raise ValueError("previous_secret is set without secret; set secret to the new key")
         return self

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import re
@@ -85,6 +86,14 @@ async def test_200_without_ok_is_a_passing_failure(receiver, context, notice_of,
     with pytest.raises(DeliveryError, match="not that it took the message") as caught:
         await slack(by_webhook(receiver), context).send(notice_of())
     assert not caught.value.permanent
+
+
+async def test_a_compressed_answer_is_not_unpacked(receiver, context, notice_of) -> None:
+    bomb = gzip.compress(b"ok" * 10_000_000)
+    receiver.replies = [receiver.answer(body=bomb, Content_Encoding="gzip")]
+    with pytest.raises(DeliveryError, match="not that it took the message"):
+        await slack(by_webhook(receiver), context).send(notice_of())
+    assert receiver.requests[0].headers["accept-encoding"] == "identity"
 
 
 async def test_an_ok_cut_short_is_a_failure(receiver, context, notice_of) -> None:

@@ -199,6 +199,7 @@ async def test_an_endless_answer_is_read_no_further_than_the_limit(receiver, con
         pytest.param(b"\x00\xff\xfe garbage \r\n\r\n", id="garbage"),
         pytest.param(b"HTTP/1.1 OK 200\r\n\r\n", id="status line turned round"),
         pytest.param(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 100_000, id="endless headers"),
+        pytest.param(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000, id="a flood of 1xx"),
         pytest.param(b"220 smtp.example.com ESMTP\r\n", id="another protocol"),
     ],
 )
