@@ -42,8 +42,9 @@ const ROLE_ACTIONS = {
 };
 
 const UNITS = {
-  s: (value) => (Math.abs(value) < 60 ? `${number(value, 1)} s` : duration(value * 1000)),
-  ms: (value) => (Math.abs(value) < 1000 ? `${number(value, 1)} ms` : `${number(value / 1000, 1)} s`),
+  s: (value) => (Math.abs(value) < 1 ? UNITS.ms(value * 1000) : value < 60 ? `${number(value, 1)} s` : duration(value * 1000)),
+  ms: (value) => (Math.abs(value) < 1000 ? `${number(value, Math.abs(value) < 10 ? 1 : 0)} ms` : UNITS.s(value / 1000)),
+  days: (value) => `${number(value, 1)} days`,
   percent: (value) => `${number(value, 1)} %`,
   bytes: (value) => `${number(value / 1024, 0)} kB`,
 };
@@ -65,7 +66,7 @@ function duration(ms) {
 
 /** A measure's name and value in words: `tick_age_s`, 0.4 is "tick age", "0.4 s". */
 function measure([name, value]) {
-  const [, stem, unit] = /^(.*)_(s|ms|percent|bytes)$/.exec(name) ?? [null, name, null];
+  const [, stem, unit] = /^(.*)_(s|ms|days|percent|bytes)$/.exec(name) ?? [null, name, null];
   return [spaced(stem), unit ? UNITS[unit](value) : number(value, 2)];
 }
 
@@ -311,10 +312,16 @@ function drawAction(action) {
   const isLink = action?.method === "GET";
   link(go, isLink ? action.href : null, action?.label);
   act.hidden = !action || isLink;
+  if (act.kind !== action?.kind) say(part("outcome"), "");
+  act.kind = action?.kind;
   if (act.hidden) return;
-  if (!act.isBusy) say(act, action.label);
-  act.onclick = () =>
-    action.method === "LISTEN" ? listen() : perform(act, part("outcome"), action.href, "Working…");
+  say(act, action.label);
+  act.onclick = () => (action.method === "LISTEN" ? tryAgain() : perform(act, part("outcome"), action.href, "Working…"));
+}
+
+function tryAgain() {
+  say(part("outcome"), "Trying…");
+  listen();
 }
 
 /** Tell a screen reader what has changed, and nothing of what merely ticks. */
@@ -330,10 +337,12 @@ function speak(answer) {
 
 // ---- bell and readiness --------------------------------------------------------------------
 
+const bells = () => [health.market?.next_open_at, health.market?.next_close_at].map((at) => Date.parse(at ?? ""));
+
 function drawBell() {
   const market = health.market;
-  const open = Date.parse(market?.next_open_at ?? "");
-  const close = Date.parse(market?.next_close_at ?? "");
+  const [open, close] = bells();
+  const known = contact === "live";
   const closes = market?.state === "LIVE" || (close < open && close > agentNow());
   const at = closes ? close : open;
   say(part("bell-title"), closes ? "Closes in" : "Opens in");
@@ -342,7 +351,9 @@ function drawBell() {
     say(part("bell-at"), market ? "The calendar does not say." : "No market is watched.");
     return stopSaying(part("countdown"), "–");
   }
-  say(part("bell-at"), `${market.state} now, ${closes ? "close" : "open"} at ${instant(at)}`);
+  const bell = `${closes ? "closes" : "opens"} at ${instant(at)}`;
+  say(part("bell-at"), known ? `${market.state} now, ${bell}` : `By its last word, the market ${bell}`);
+  if (!known) return stopSaying(part("countdown"), "–");
   keepSaying(part("countdown"), () => (agentNow() >= at ? "any moment" : duration(at - agentNow() + 999)));
 }
 
@@ -394,6 +405,8 @@ function drawProblems() {
   part("problems").hidden = others.length === 0;
 }
 
+const explanation = (problem) => `Explained by ${problem.suppressed_by.join(", ")}`;
+
 function explainedItem(problem) {
   const item = element("li");
   item.append(element("b", headline(problem.code)), element("code", problem.code));
@@ -413,8 +426,8 @@ function problemItem({ problem, children }) {
   say(slots.message, capitalized(problem.message));
   const since = Date.parse(problem.since);
   keepSaying(slots.since, () => `for ${duration(agentNow() - since)}`);
-  const causes = problem.suppressed_by.map(spaced).join(", ");
-  show(slots.note, causes && `Explained by ${causes}, which has just ended; it has a little time to clear.`);
+  const isExplained = problem.suppressed_by.length > 0;
+  show(slots.note, isExplained && `${explanation(problem)}, which has just ended: it has a little time to clear.`);
   fill(slots.children, children, explainedItem);
   return made;
 }
@@ -424,6 +437,7 @@ function problemItem({ problem, children }) {
 const cards = new Map();
 
 function drawMachines() {
+  say(part("machines-title"), contact === "live" ? "Machines" : "Machines, as last heard");
   for (const [name, card] of cards) {
     if (name in health.machines) continue;
     card.made.remove();
@@ -459,21 +473,24 @@ function drawMachine({ made, slots }, name, machine) {
   say(slots.state, machine.state);
   say(slots.reason, machine.reason);
   say(slots.message, capitalized(machine.message));
+  show(slots.note, look.note);
   drawAges(slots, machine);
   drawMeasures(slots, machine);
   const wantsLogin = machine.role === "auth" && machine.state !== "VALID";
   link(slots.login, wantsLogin ? `/api/auth/login?machine=${encodeURIComponent(name)}` : null);
 }
 
-/** How a machine looks: as bad as the worst problem that points at it. */
+/** How a machine looks: as bad as the worst problem that points at it and has no other cause. */
 function lookOf(name, machine) {
   const order = Object.keys(SEVERITIES);
   const pointing = health.problems.filter((problem) => problem.machine === name && problem.phase !== "pending");
-  const worst = pointing.sort((a, b) => order.indexOf(b.severity) - order.indexOf(a.severity))[0];
+  pointing.sort((a, b) => order.indexOf(b.severity) - order.indexOf(a.severity));
+  const worst = pointing.find((problem) => problem.suppressed_by.length === 0);
   if (worst) {
     const severity = severityOf(worst.severity);
     return { sign: severity.sign, tone: leads(worst) ? health.color : severity.tone };
   }
+  if (pointing.length) return { sign: "waiting", tone: "grey", note: explanation(pointing[0]) };
   if (machine.state === "UNKNOWN") return { sign: "unknown", tone: "grey" };
   if (machine.role === "market") {
     return { sign: SESSION_SIGNS[machine.state] ?? "ok", tone: STATE_TONES[machine.state] ?? "blue" };
@@ -515,29 +532,33 @@ const HISTORY_LIMIT = 1000;
 const HISTORY_PAUSE_MS = 700;
 const LATEST = 6;
 
-let changes = [];
+let changes = null;
 let asking = null;
 
 /** Ask for the latest changes soon, once for any number of wishes: the journal writes a moment later. */
 function wishForChanges() {
-  asking ??= setTimeout(async () => {
-    asking = null;
-    const limit = changes.length ? 100 : HISTORY_LIMIT;
-    const answer = await fetch(`/api/system/history?limit=${limit}`).catch(() => null);
-    if (!answer?.ok) return;
-    keepChanges((await answer.json()).transitions);
-    drawDay();
-  }, HISTORY_PAUSE_MS);
+  asking ??= setTimeout(askForChanges, HISTORY_PAUSE_MS);
+}
+
+async function askForChanges() {
+  asking = null;
+  const limit = changes?.length ? 100 : HISTORY_LIMIT;
+  const answer = await fetch(`/api/system/history?limit=${limit}`).catch(() => null);
+  if (!answer?.ok) return;
+  keepChanges((await answer.json()).transitions);
+  drawDay();
 }
 
 /** Keep the changes, the newest first, each once. */
 function keepChanges(told) {
   const known = new Set(told.map((change) => change.id));
-  const older = changes.filter((change) => !known.has(change.id));
+  const older = (changes ?? []).filter((change) => !known.has(change.id));
   changes = [...told, ...older].slice(0, HISTORY_LIMIT);
 }
 
 function drawDay() {
+  part("day").hidden = changes === null || health === null;
+  if (part("day").hidden) return;
   const now = agentNow();
   const day = dayOf(now);
   const today = changes.filter((change) => Date.parse(change.at) >= day);
@@ -553,21 +574,21 @@ function changeItem(change) {
   const item = element("li");
   const time = element("time", formats.second.format(Date.parse(change.at)));
   time.dateTime = change.at;
-  const subject = change.subject === "lead" ? "Answer" : change.name;
+  const subject = change.subject === "lead" ? "answer" : change.name;
   const what = element("p");
   what.append(element("b", subject), ` ${change.after ?? "over"} `, element("code", change.reason));
   item.append(time, what);
   return item;
 }
 
-/** The stretch of the day to show, in whole hours of the exchange: what has been, and the session ahead. */
+/** The stretch of the day to show, in whole hours: what has been, and of the session ahead at most as much. */
 function stretchOf(now, day, today) {
-  const bells = [health.market?.next_open_at, health.market?.next_close_at].map((at) => Date.parse(at ?? ""));
-  const instants = [now, ...today.map((change) => Date.parse(change.at)), ...bells];
-  const within = instants.filter((at) => at >= day && at < day + 24 * HOUR);
-  const start = day + Math.floor((Math.min(...within) - day) / HOUR) * HOUR;
-  const end = day + Math.ceil((Math.max(...within) + 1 - day) / HOUR) * HOUR;
-  return { start, end: Math.max(end, start + 2 * HOUR) };
+  const past = today.map((change) => Date.parse(change.at));
+  const ahead = bells().filter((at) => at >= now && at < day + 24 * HOUR);
+  const start = day + Math.floor((Math.min(now, ...past) - day) / HOUR) * HOUR;
+  const last = Math.max(now, ...ahead);
+  const end = Math.min(last, now + Math.max(HOUR, now - start));
+  return { start, end: day + Math.ceil((end + 1 - day) / HOUR) * HOUR };
 }
 
 /** A machine's states, or the answer's codes, one after the other from `start` until now. */
@@ -584,13 +605,21 @@ function spansOf(edges, start, now) {
   return spans;
 }
 
-function tracks(start, now) {
+/** What is yet to come, until `end`, of the next session or the present one. */
+function sessionAhead(now, end) {
+  const [open, close] = bells();
+  const from = open < close ? open : now;
+  return close > now && from < end ? { from, to: Math.min(close, end) } : null;
+}
+
+function tracks(start, now, end) {
   const oldestFirst = changes.toReversed?.() ?? [...changes].reverse();
   const machines = Object.entries(health.machines).filter(([, machine]) => machine.role !== "agent");
   machines.sort(([, a], [, b]) => (b.role === "market") - (a.role === "market"));
   const named = machines.map(([name, machine]) => ({
     name,
     isMarket: machine.role === "market",
+    ahead: machine.role === "market" ? sessionAhead(now, end) : null,
     edges: oldestFirst.filter((change) => change.subject === "machine" && change.name === name),
   }));
   const answer = { name: "answer", edges: oldestFirst.filter((change) => change.subject === "lead") };
@@ -600,7 +629,7 @@ function tracks(start, now) {
 function drawStrip(now, day, today) {
   const { start, end } = stretchOf(now, day, today);
   const place = (at) => `${(((at - start) / (end - start)) * 100).toFixed(3)}%`;
-  const drawn = tracks(start, now);
+  const drawn = tracks(start, now, end);
   const strip = part("strip");
   strip.replaceChildren(...drawn.map((track) => trackRow(track, place)), axis(start, end, place));
   strip.append(overlay(now, start, end, place));
@@ -610,27 +639,33 @@ function drawStrip(now, day, today) {
 const inWords = ({ name, spans }) =>
   `${name}: ${spans.map((span) => `${span.state} from ${formats.minute.format(span.from)}`).join(", ") || "nothing known"}`;
 
-function trackRow({ name, isMarket, spans }, place) {
+function trackRow({ name, isMarket, spans, ahead }, place) {
   const made = element("div", undefined, isMarket ? "track market" : "track");
   const line = element("div", undefined, "line");
   for (const span of spans) {
-    const bar = element("i", isMarket ? span.state : undefined);
-    const tone = STATE_TONES[span.state] ?? "blue";
-    bar.dataset.tone = tone;
-    bar.className = ["green", "blue", "quiet"].includes(tone) ? "calm" : "trouble";
-    bar.style.left = place(span.from);
-    bar.style.width = `calc(${place(span.to)} - ${place(span.from)})`;
+    const bar = between(place, span.from, span.to);
+    if (isMarket) bar.append(element("span", span.state));
+    bar.dataset.tone = STATE_TONES[span.state] ?? "blue";
+    bar.classList.toggle("calm", ["green", "blue", "quiet"].includes(bar.dataset.tone));
     bar.title = `${span.state}, ${instant(span.from)} to ${instant(span.to)}`;
     line.append(bar);
   }
+  if (ahead) line.append(between(place, ahead.from, ahead.to, "ahead"));
   made.append(element("span", name), line);
   return made;
+}
+
+function between(place, from, to, className) {
+  const bar = element("i", undefined, className);
+  bar.style.left = place(from);
+  bar.style.right = `calc(100% - ${place(to)})`;
+  return bar;
 }
 
 function axis(start, end, place) {
   const made = element("div", undefined, "track axis");
   const line = element("div", undefined, "line");
-  const step = Math.max(1, Math.ceil((end - start) / HOUR / 4)) * HOUR;
+  const step = Math.max(1, Math.ceil((end - start) / HOUR / 5)) * HOUR;
   for (let at = start; at < end; at += step) {
     const label = element("time", formats.minute.format(at));
     label.style.left = place(at);
@@ -640,11 +675,13 @@ function axis(start, end, place) {
   return made;
 }
 
-/** Upright lines over all tracks: the bells, and now. */
+/** Upright lines over all tracks: the agent's starts, the bells, and now. */
 function overlay(now, start, end, place) {
   const made = element("div", undefined, "overlay");
-  const bells = [health.market?.next_open_at, health.market?.next_close_at].map((at) => Date.parse(at ?? ""));
-  for (const [at, kind] of [...bells.map((bell) => [bell, "bell"]), [now, "now"]]) {
+  const isStart = (change) => change.subject === "machine" && change.name === "agent" && change.before === null;
+  const starts = changes.filter(isStart).map((change) => Date.parse(change.at));
+  const lines = [...starts.map((at) => [at, "start"]), ...bells().map((at) => [at, "bell"]), [now, "now"]];
+  for (const [at, kind] of lines) {
     if (!(at >= start && at <= end)) continue;
     const line = element("i", undefined, kind);
     line.style.left = place(at);
@@ -682,11 +719,11 @@ async function perform(button, outcome, href, busyWords) {
   button.isBusy = true;
   button.setAttribute("aria-disabled", "true");
   say(outcome, busyWords);
-  const text = await post(url);
+  const text = capitalized(await post(url));
   button.isBusy = false;
   button.removeAttribute("aria-disabled");
-  say(outcome, capitalized(text));
-  setTimeout(() => outcome.textContent === capitalized(text) && say(outcome, ""), OUTCOME_SHOWN_MS);
+  say(outcome, text);
+  setTimeout(() => outcome.textContent === text && say(outcome, ""), OUTCOME_SHOWN_MS);
 }
 
 async function post(url) {
@@ -736,6 +773,7 @@ async function lose(stream) {
   const isRefused = stream.readyState === EventSource.CLOSED;
   stream.close();
   sayContact();
+  if (part("outcome").textContent === "Trying…") say(part("outcome"), "It does not answer yet.");
   const pause = RETRY_MS[Math.min(listening.failures, RETRY_MS.length - 1)];
   listening.failures += 1;
   if (isRefused) await renewSession();
@@ -751,7 +789,7 @@ function take(told, isFresh) {
   health = told;
   validUntil = Date.parse(told.valid_until);
   const market = Object.values(told.machines).find((machine) => machine.role === "market");
-  useZone(market?.attributes.zone ?? market?.attributes.timezone);
+  useZone(market?.attributes.zone ?? told.market?.calendar?.zone);
   judgeContact();
   draw();
   if (isNews) wishForChanges();
@@ -791,7 +829,7 @@ function tick() {
   judgeContact();
   if (contact !== before) draw();
   if (contact === "lost" && elapsed(listening.mark) > RELISTEN_MS) listen();
-  if (health) say(part("clock"), `${formats.second.format(agentNow())} ${formats.label}`);
+  say(part("clock"), contact === "live" ? `${formats.second.format(agentNow())} ${formats.label}` : "");
   for (const [place, tell] of ticking) {
     if (place.isConnected) say(place, tell());
     else ticking.delete(place);
@@ -815,4 +853,5 @@ document.addEventListener("visibilitychange", wake);
 window.addEventListener("pageshow", (event) => event.persisted && listen());
 window.addEventListener("online", listen);
 listen();
+askForChanges();
 tickOnTheSecond();
