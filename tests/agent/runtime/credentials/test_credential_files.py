@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -136,6 +137,25 @@ def test_a_secret_that_others_can_read_is_warned_of(tmp_path: Path, mode: int, s
     warning = exposure(path)
     assert (warning is None) if says is None else (warning is not None and says in warning)
     assert exposure(tmp_path / "gone") is None
+
+
+def test_a_write_that_fails_half_way_leaves_the_file_and_no_trace(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"A=1\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2, hard))
+    try:
+        with pytest.raises(SourceError, match="cannot be written: File too large"):
+            rewrite_file(tmp_path / ".env", put(b"A=2\n"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert names(tmp_path) == [".env"]
+    assert (tmp_path / ".env").read_bytes() == b"A=1\n"
+
+
+def test_something_else_than_a_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".env")
+    with pytest.raises(SourceError, match="not a regular file"):
+        rewrite_file(tmp_path / ".env", put(b"A=1\n"))
 
 
 IN_A_MOUNT = """
