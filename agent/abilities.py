@@ -85,7 +85,10 @@ class Credential(Protocol):
         ...
 
     async def write(self, value: str) -> Secret:
-        """Store a new value at its source, mode 0600, other lines kept. Raises `AgentError`."""
+        """Store a new value at its source, mode 0600, other lines kept.
+
+        Raises `AgentError` if it cannot be stored; a well-formed value is in `state` all the same.
+        """
         ...
 
 

@@ -16,7 +16,7 @@ from agent.abilities import (
     Surroundings,
     Verdict,
 )
-from agent.clock import Clock, SystemClock
+from agent.clock import Clock, SystemClock, Timer
 from agent.errors import (
     ActionError,
     AgentError,
@@ -93,6 +93,7 @@ __all__ = [
     "StateMachine",
     "Surroundings",
     "SystemClock",
+    "Timer",
     "Verdict",
     "Watched",
     "hookimpl",

@@ -161,6 +161,7 @@ class NoticeReason(StrEnum):
     WORSE = "WORSE"
     CAUSE_CHANGED = "CAUSE_CHANGED"
     RECOVERED = "RECOVERED"
+    REMINDER = "REMINDER"
     TEST = "TEST"
 
 

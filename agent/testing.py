@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from agent.abilities import CredentialState, NotifierContext, Secret, Surroundings, Verdict
-from agent.clock import Timer
+from agent.clock import Clock, Timer
 from agent.errors import ConfigError
 from agent.model import Expectation, Notice, Receipt, Report
 from agent.watched import Watched
@@ -129,7 +129,7 @@ class MemoryStore:
 class MemoryCredential:
     """A `Credential` without a file: the test writes it, and reads the verdicts."""
 
-    def __init__(self, name: str, clock: ManualClock, value: str | None = None) -> None:
+    def __init__(self, name: str, clock: Clock, value: str | None = None) -> None:
         self.name = name
         self._clock = clock
         self.state: Watched[CredentialState] = Watched(CredentialState())
@@ -175,7 +175,7 @@ class Bench:
 
     def __init__(
         self,
-        clock: ManualClock | None = None,
+        clock: Clock | None = None,
         *,
         name: str = "machine",
         group: str | None = None,
@@ -185,7 +185,7 @@ class Bench:
     ) -> None:
         self.name = name
         self.group = group
-        self.clock = clock or ManualClock()
+        self.clock: Clock = clock or ManualClock()
         self.log = logging.getLogger(f"test.{name}")
         self.surroundings = Surroundings("test", data_folder, "http://127.0.0.1:8000", simulator)
         self.expectation: Watched[Expectation] = Watched(Expectation.DATA)
@@ -221,12 +221,19 @@ class Bench:
         return await asyncio.to_thread(call, *args, **kwargs)
 
     async def until(self, holds: Callable[[Report], bool], timeout_s: float = 10) -> Report:
-        """Wait (in real time, at most `timeout_s`) for a latest report that `holds`."""
+        """Wait (in real time, at most `timeout_s`) for a report that `holds`.
+
+        The latest one counts, and each that comes in from now on.
+        """
+        looked_at = max(0, len(self.reports) - 1)
         async with asyncio.timeout(timeout_s):
-            while not (self.reports and holds(self.reports[-1])):
+            while True:
+                for report in self.reports[looked_at:]:
+                    if holds(report):
+                        return report
+                looked_at = len(self.reports)
                 self._reported.clear()
                 await self._reported.wait()
-        return self.reports[-1]
 
 
 class RecordingNotifier:

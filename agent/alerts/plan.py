@@ -79,6 +79,28 @@ def plan(told: Told | None, answer: Answer, *, now: datetime, agent: str, url: s
     )
 
 
+def remind(
+    answer: Answer, told: Told | None, left: timedelta, *, now: datetime, agent: str, new_id: str
+) -> Notice:
+    """A word that a deadline comes nearer: `left` is what is left of the time until it."""
+    minutes = max(0, round(left.total_seconds() / 60))
+    return Notice(
+        id=new_id,
+        type=NoticeType.REMINDER,
+        reason=NoticeReason.REMINDER,
+        code=answer.code,
+        severity=answer.severity,
+        message=f"{minutes} minutes are left. {answer.message}",
+        since=answer.since,
+        created_at=now,
+        agent=agent,
+        incident=told.incident if told is not None else None,
+        machines=answer.machines,
+        action=answer.action,
+        document=answer.summary or {},
+    )
+
+
 def shift(told: Told | None, step: timedelta) -> Told | None:
     """What was told, after the wall clock was set by `step`."""
     if told is None:

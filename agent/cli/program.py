@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "agent.cli.demo:demo",
     "check": "agent.cli.check:check",
     "status": "agent.cli.status:status",
+    "ready": "agent.cli.ready:ready",
     "login": "agent.cli.login:login",
     "plugins": "agent.cli.plugins:plugins",
     "simulate": "agent.cli.simulate:simulate",

@@ -79,7 +79,8 @@ class _Binding:
         table = self._rules(everyone)
         if self._complaints:
             raise ConfigError("\n".join(self._complaints))
-        rules = tuple(rule_table.as_rule(one) for one in table)
+        deadlines = [rule for one in self._settings.deadline for rule in rule_table.as_deadline_rules(one)]
+        rules = (*deadlines, *map(rule_table.as_rule, table))
         return Blueprint(
             path=self._document.path,
             settings=self._settings,
@@ -184,6 +185,9 @@ class _Binding:
         for place, text in found:
             if place[0] != "rule" or self._settings.rule:
                 self._complain(place, text)
+        deadlines = self._settings.deadline
+        for place, text in rule_table.check_deadlines(deadlines, table, machines):
+            self._complain(place, text)
         return table
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.config.complaints import suggest
-from agent.config.schema import RuleTable
+from agent.config.schema import DeadlineTable, RuleTable
 from agent.health.rules import ANY, Limit, Match, Rule
 from agent.model import UNKNOWN, Action, Machine, Severity
 from agent.registry import OfferedRule
@@ -90,6 +90,29 @@ def as_rule(table: RuleTable) -> Rule:
     )
 
 
+def as_deadline_rules(table: DeadlineTable) -> list[Rule]:
+    """A deadline as rules, one a required role: they hold while that role is not in a wanted state.
+
+    `UNKNOWN` does not meet a deadline. Several roles are several rules, so that each says
+    what is missing.
+    """
+    single = len(table.require) == 1
+    return [
+        Rule(
+            id=table.id if single else f"{table.id}-{role}",
+            code=table.code,
+            when=((role, Match.of([UNKNOWN, *(f"!{state}" for state in states)])),),
+            severity=table.severity,
+            color=table.color or COLORS[table.severity],
+            message=table.message,
+            action=ACTIONS[table.action] if table.action is not None else None,
+            before_open=table.before_open,
+            remind=tuple(table.remind),
+        )
+        for role, states in table.require.items()
+    ]
+
+
 def _limit(measure: str, bound: str) -> Limit:
     sign = bound[: 2 if bound[1] == "=" else 1]
     return Limit(measure, sign, float(bound.removeprefix(sign)))
@@ -121,6 +144,24 @@ def check(
             found.append(((*at, "action"), _unknown("action", rule.action, ACTIONS)))
     found += _check_cycles(table)
     found += _check_when(("readiness", "require"), readiness, states)
+    return found
+
+
+def check_deadlines(
+    deadlines: Sequence[DeadlineTable], table: Sequence[RuleTable], machines: Sequence[Machine]
+) -> list[Complaint]:
+    """What of the deadlines can never be met or told apart."""
+    states = _states_by_role(machines)
+    taken = [rule.id for rule in table]
+    found: list[Complaint] = []
+    for number, deadline in enumerate(deadlines):
+        at: Place = ("deadline", number)
+        if deadline.id in taken:
+            found.append(((*at, "id"), f'"{deadline.id}": another rule or deadline has this id'))
+        taken.append(deadline.id)
+        found += _check_when((*at, "require"), deadline.require, states)
+        if deadline.action is not None and deadline.action not in ACTIONS:
+            found.append(((*at, "action"), _unknown("action", deadline.action, ACTIONS)))
     return found
 
 

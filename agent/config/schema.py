@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from agent.config.credentials import CredentialSettings
 from agent.model import Expectation, Severity
-from agent.runtime.credentials.settings import CredentialSettings
 from agent.settings import Duration, SecretText, Settings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
@@ -135,6 +135,28 @@ class RuleTable(Settings):
         return self
 
 
+class DeadlineTable(Settings):
+    """`[[deadline]]`: what must be well some time before the open, and reminders until then."""
+
+    id: Name
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,39}$")] = "DEADLINE_MISSED"
+    before_open: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=1))]
+    remind: list[Duration] = []
+    require: dict[str, States] = Field(min_length=1)
+    severity: Severity = Severity.CRITICAL
+    action: str | None = None
+    color: str | None = None
+    message: str | None = None
+
+    @model_validator(mode="after")
+    def _reminds_before_it_is_due(self) -> DeadlineTable:
+        if any(left <= self.before_open for left in self.remind):
+            raise ValueError(
+                "a reminder comes before the deadline: each span in remind is longer than before_open"
+            )
+        return self
+
+
 class AgentSettings(Settings):
     """The whole file."""
 
@@ -152,4 +174,5 @@ class AgentSettings(Settings):
     machines: dict[Name, MachineTable] = Field(default={}, min_length=1)
     notifiers: dict[Name, NotifierTable] = {}
     rule: list[RuleTable] = []
+    deadline: list[DeadlineTable] = []
     readiness: Readiness = Readiness()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -190,7 +191,7 @@ def compose(
             machine=lead.cause.machine.name if lead.cause is not None else None,
             reason=lead.cause.reason if lead.cause is not None else None,
         ),
-        action=_action(lead.action, lead.cause),
+        action=_action(action_for(lead.action, lead.cause)),
         market=_market(session),
         ready=ready,
         tradable=ready and session is not None and session.state == LIVE,
@@ -215,16 +216,17 @@ def content(document: HealthDocument) -> object:
     return (kept, machines, agent)
 
 
-def _action(action: Action | None, cause: Status | None) -> ActionPart | None:
+def action_for(action: Action | None, cause: Status | None) -> Action | None:
+    """A rule's action, with the name of the machine that it is about filled in."""
+    if action is None or cause is None:
+        return action
+    return replace(action, href=action.href.replace("{machine}", cause.machine.name))
+
+
+def _action(action: Action | None) -> ActionPart | None:
     if action is None:
         return None
-    machine = cause.machine.name if cause is not None else ""
-    return ActionPart(
-        kind=action.kind,
-        label=action.label,
-        href=action.href.replace("{machine}", machine),
-        method=action.method,
-    )
+    return ActionPart(kind=action.kind, label=action.label, href=action.href, method=action.method)
 
 
 def _market(session: Status | None) -> MarketPart | None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from agent.health import deadlines
+from agent.health.deadlines import Reminder
 from agent.health.fold import believe
-from agent.health.rules import Rule, Ruleset, Scope
+from agent.health.rules import Key, Rule, Ruleset, Scope
 from agent.health.stages import Held, Memory, Stage, advance, endings, suppressors
 from agent.model import Action, CoreReason, Severity, Status
 
@@ -64,7 +66,7 @@ class Evaluation:
 
     `next_at` is the first later instant at which time alone may change it. `ask` names the
     machines that should be probed now, because an alarm waits for their answer or because
-    their announced change is due.
+    their announced change is due. `reminders` came due since the evaluation before.
     """
 
     statuses: Mapping[str, Status]
@@ -73,6 +75,7 @@ class Evaluation:
     lead: Lead
     next_at: datetime | None
     ask: frozenset[str]
+    reminders: tuple[Reminder, ...] = ()
 
     @property
     def is_starting(self) -> bool:
@@ -82,9 +85,11 @@ class Evaluation:
 def evaluate(ruleset: Ruleset, known: Mapping[str, Status], memory: Memory, now: datetime) -> Evaluation:
     """Evaluate the whole table at one instant; repeating it at that instant changes nothing."""
     memory = memory.before(now)
+    asked_last = memory.at
     statuses = {name: believe(status, now) for name, status in known.items()}
     starting = _starting_until(ruleset, statuses, memory, now)
-    matches = {s.key: _matches(s, statuses, starting is not None) for s in ruleset.scopes}
+    unmet = {s.key: _matches(s, statuses, starting is not None) for s in ruleset.scopes}
+    matches = {s.key: deadlines.is_in_window(s, statuses, now) and unmet[s.key] for s in ruleset.scopes}
     held = {}
     for scope in ruleset.scopes:
         before = memory.held.get(scope.key)
@@ -99,7 +104,7 @@ def evaluate(ruleset: Ruleset, known: Mapping[str, Status], memory: Memory, now:
         for scope in ruleset.scopes
         if scope.key in held
     )
-    memory = Memory(memory.started_at, held, ended, now, replace(memory, at=None, former=None))
+    memory = Memory(memory.started_at, held, ended, now, replace(memory, former=None))
     return Evaluation(
         statuses=statuses,
         memory=memory,
@@ -107,6 +112,7 @@ def evaluate(ruleset: Ruleset, known: Mapping[str, Status], memory: Memory, now:
         lead=_lead(problems, memory, starting is not None),
         next_at=_next_at(ruleset, statuses, memory, starting, now),
         ask=_to_ask(ruleset, statuses, memory, now),
+        reminders=_reminders(ruleset, statuses, unmet, asked_last, now) if starting is None else (),
     )
 
 
@@ -138,6 +144,18 @@ def _matches(scope: Scope, statuses: Mapping[str, Status], starting: bool) -> bo
     return None if None in answers else True
 
 
+def _reminders(
+    ruleset: Ruleset,
+    statuses: Mapping[str, Status],
+    unmet: Mapping[Key, bool | None],
+    after: datetime | None,
+    now: datetime,
+) -> tuple[Reminder, ...]:
+    """The reminders that came due since the last evaluation, of deadlines that are not met."""
+    found = (deadlines.due(s, statuses, after=after, now=now) for s in ruleset.scopes if unmet[s.key])
+    return tuple(reminder for reminder in found if reminder is not None)
+
+
 def _awaits_answer(scope: Scope, since: datetime, statuses: Mapping[str, Status]) -> bool:
     """Whether a likely cause has yet to answer since the problem's first sign."""
     return any(statuses[name].observed_at < since for name in scope.ask_first)
@@ -146,7 +164,7 @@ def _awaits_answer(scope: Scope, since: datetime, statuses: Mapping[str, Status]
 def _problem(
     scope: Scope, held: Held, suppressed_by: tuple[str, ...], statuses: Mapping[str, Status]
 ) -> Problem:
-    cause = _cause(scope, statuses)
+    cause = cause_of(scope, statuses)
     session = statuses[scope.session] if scope.session is not None else None
     return Problem(
         rule=scope.rule,
@@ -160,7 +178,7 @@ def _problem(
     )
 
 
-def _cause(scope: Scope, statuses: Mapping[str, Status]) -> Status | None:
+def cause_of(scope: Scope, statuses: Mapping[str, Status]) -> Status | None:
     """The first machine that the rule's first condition points at."""
     condition = scope.conditions[0]
     candidates = [statuses[name] for name in condition.machines]
@@ -223,10 +241,11 @@ def _next_at(
     for status in statuses.values():
         instants += [status.valid_until, status.next_change_at]
     for scope in ruleset.scopes:
+        instants += deadlines.instants(scope, statuses)
         held = memory.held.get(scope.key)
         if held is not None and held.stage is Stage.PENDING:
-            due = held.since + scope.rule.hold_for
-            instants += [due, due + ruleset.probe_patience if scope.ask_first else None]
+            active_at = held.since + scope.rule.hold_for
+            instants += [active_at, active_at + ruleset.probe_patience if scope.ask_first else None]
         elif held is not None and held.stage is Stage.CLEARING:
             instants.append(held.stage_since + scope.rule.clear_for)
         elif scope.key in memory.ended:

@@ -86,7 +86,9 @@ class Condition:
 class Rule:
     """One line of the table; the order of the table is the order of priority.
 
-    `limits` are bounds on measures of the first role in `when`.
+    `limits` are bounds on measures of the first role in `when`. With `before_open` it holds only
+    in that span before the session's next open, and `remind` has the spans at which people are
+    reminded until then: a deadline is a rule of this kind.
     """
 
     id: str
@@ -103,6 +105,8 @@ class Rule:
     probe_first: frozenset[str] = frozenset()
     message: str | None = None
     action: Action | None = None
+    before_open: timedelta | None = None
+    remind: tuple[timedelta, ...] = ()
 
     @property
     def names_the_session(self) -> bool:

@@ -69,6 +69,7 @@ class Agent:
         self._supervisor = Supervisor(clock)
         self._scheduling = Scheduling(clock, self._evaluate)
         self._credentials: CredentialService | None = None
+        self._credential_troubles: dict[str, str] = {}
         self._learn = learn
         self._observers: list[Observing] = []
         self._markets = self._markets_by_machine()
@@ -132,6 +133,10 @@ class Agent:
     def _credential_changed(self, state: CredentialState) -> None:
         if state.secret is not None:
             self._learn(state.secret.value)
+        troubles = self._credentials.troubles() if self._credentials is not None else {}
+        if troubles != self._credential_troubles:
+            self._credential_troubles = troubles
+            self.wellbeing.changed()
 
     def _make_core(self) -> Core:
         blueprint = self.blueprint

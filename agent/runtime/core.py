@@ -14,12 +14,13 @@ from agent.clock import Clock
 from agent.errors import StoreError
 from agent.health import fold as folding
 from agent.health import stages
+from agent.health.deadlines import Reminder
 from agent.health.diff import diff
-from agent.health.document import AgentPart, compose
-from agent.health.evaluate import Evaluation, evaluate
+from agent.health.document import AgentPart, HealthDocument, action_for, compose
+from agent.health.evaluate import Evaluation, cause_of, evaluate
 from agent.health.rules import Ruleset
 from agent.health.stages import Memory, Stage
-from agent.model import Action, Notice, Report, Status, Subject, Transition
+from agent.model import Action, Notice, Report, Severity, Status, Subject, Transition
 from agent.runtime.publishing import Published, Publisher, summary
 from agent.store import snapshot
 from agent.store.journal import Entry, Journal
@@ -67,6 +68,7 @@ class Core:
         self._statuses = {m.name: folding.unprobed(m, now) for m in ruleset.machines}
         self._memory = Memory(now)
         self._told: Told | None = None
+        self._reminded: set[object] = set()
         self._evaluation: Evaluation | None = None
         if former is not None:
             self._resume(former, now)
@@ -86,7 +88,7 @@ class Core:
             for key, problem in former.memory.held.items()
             if former.told is not None or problem.stage is not Stage.CLEARING
         }
-        self._memory = Memory(now, held, dict.fromkeys(former.memory.ended, now))
+        self._memory = Memory(now, held, dict.fromkeys(former.memory.ended, now), former.memory.at)
         self._told = former.told
         for name, known in former.states.items():
             if name in self._statuses:
@@ -136,44 +138,83 @@ class Core:
         now: datetime,
     ) -> None:
         """Journal what has changed, and have it told once it is on disk, or known not to be."""
-        if not edges:
+        reminders = [] if evaluation.is_starting else self._remind(evaluation, published, now)
+        if not edges and not reminders:
             return
         for edge in edges:
             if edge.subject is Subject.LEAD:
                 log.info("%s → %s: %s", edge.before or "start", edge.after, edge.message)
-        notice = None if evaluation.is_starting else self._plan(evaluation, published, now)
+        told = None if evaluation.is_starting else self._plan(evaluation, published, now)
+        notices = [*reminders, *([told] if told is not None else [])]
         text = snapshot.pack(self._publisher.revision, self._statuses, self._memory, self._told)
 
         def written(error: StoreError | None) -> None:
             self._do.stored(error)
             self._do.published()
-            if notice is not None:
+            for notice in notices:
                 self._do.notify(notice)
 
         self._journal.append(Entry(edges, ((snapshot.KEY, text),), written))
 
     def _plan(self, evaluation: Evaluation, published: Published, now: datetime) -> Notice | None:
-        document = published.document
-        answer = Answer(
-            code=document.code,
-            severity=document.severity,
-            message=document.message,
-            since=document.since,
-            is_clearing=evaluation.lead.is_clearing,
-            machines=tuple(
-                {"name": name, "state": part.state, "reason": part.reason, "message": part.message}
-                for name, part in document.machines.items()
-            ),
-            action=Action(**document.action.model_dump()) if document.action is not None else None,
-            summary=summary(document),
-        )
         planned = alerts.plan(
             self._told,
-            answer,
+            _answer(published.document, evaluation.lead.is_clearing),
             now=now,
-            agent=document.agent.name,
+            agent=published.document.agent.name,
             url=self._base_url,
             new_id=uuid.uuid4().hex,
         )
         self._told = planned.told
         return planned.notice
+
+    def _remind(self, evaluation: Evaluation, published: Published, now: datetime) -> list[Notice]:
+        """The reminders that came due, each once."""
+        fresh = {(r.scope.key, r.opens_at, r.left): r for r in evaluation.reminders}
+        found = [fresh[key] for key in fresh.keys() - self._reminded]
+        self._reminded = fresh.keys() | set()
+        return [
+            alerts.remind(
+                _reminder(reminder, evaluation, published.document),
+                self._told,
+                reminder.left,
+                now=now,
+                agent=published.document.agent.name,
+                new_id=uuid.uuid4().hex,
+            )
+            for reminder in found
+        ]
+
+
+def _answer(document: HealthDocument, is_clearing: bool) -> Answer:
+    return Answer(
+        code=document.code,
+        severity=document.severity,
+        message=document.message,
+        since=document.since,
+        is_clearing=is_clearing,
+        machines=_involved(document),
+        action=Action(**document.action.model_dump()) if document.action is not None else None,
+        summary=summary(document),
+    )
+
+
+def _reminder(reminder: Reminder, evaluation: Evaluation, document: HealthDocument) -> Answer:
+    """What a reminder tells: its own rule's words, on the document of the moment."""
+    rule, cause = reminder.scope.rule, cause_of(reminder.scope, evaluation.statuses)
+    return Answer(
+        code=rule.code,
+        severity=Severity.WARNING,
+        message=rule.message or (cause.message if cause is not None else rule.id),
+        since=cause.since if cause is not None else document.since,
+        machines=_involved(document),
+        action=action_for(rule.action, cause),
+        summary=summary(document),
+    )
+
+
+def _involved(document: HealthDocument) -> tuple[dict[str, str], ...]:
+    return tuple(
+        {"name": name, "state": part.state, "reason": part.reason, "message": part.message}
+        for name, part in document.machines.items()
+    )

@@ -36,6 +36,7 @@ def pack(revision: int, statuses: Mapping[str, Status], memory: Memory, told: To
             "revision": revision,
             "states": {name: [kept[0], kept[1].isoformat()] for name, kept in states.items() if kept},
             "started_at": memory.started_at.isoformat(),
+            "at": memory.at.isoformat() if memory.at is not None else None,
             "held": [
                 [rule, group, held.stage, held.since.isoformat(), held.stage_since.isoformat()]
                 for (rule, group), held in memory.held.items()
@@ -60,6 +61,7 @@ def unpack(text: str) -> Snapshot:
                 for rule, group, stage, since, stage_since in read["held"]
             },
             {(rule, group): at(ended) for rule, group, ended in read["ended"]},
+            at(read["at"]) if read["at"] is not None else None,
         ),
         told=_unpack_told(read["told"]),
     )

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from agent.errors import LoginError
 from agent.runtime.agent import Agent
+from agent.text import plain
 from agent.web.access import Access, Scope
 from agent.web.guard import CALLER, give_session
 from agent.web.login_states import LoginStates
@@ -103,7 +104,7 @@ class Login:
             )
         try:
             async with self._agent.clock.timeout(TIMEOUT_S):
-                await login.complete(dict(request.query))
+                said = await login.complete(dict(request.query))
         except LoginError as error:
             return self._failed(name, str(error))
         except TimeoutError:
@@ -111,7 +112,7 @@ class Login:
         except Exception:
             log.exception("the login of %s failed", name)
             return self._failed(name, "The login failed inside the agent; its log says why.")
-        log.info("%s: a person has logged in", name)
+        log.info("%s: a person has logged in: %s", name, plain(said))
         answer = web.Response(status=303, headers={"Location": "/"})
         answer.del_cookie(STATE_COOKIE, path=COOKIE_PATH)
         return answer

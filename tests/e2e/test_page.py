@@ -23,7 +23,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PRE_OPEN = "2026-11-23T09:14:40+05:30"
+PRE_OPEN = "2026-11-23T09:10:00+05:30"
+JUST_BEFORE_THE_BELL = "2026-11-23T09:14:50+05:30"
 LIVE = "2026-11-23T10:00:00+05:30"
 PHONE = {"width": 390, "height": 844}
 SMALLEST = {"width": 320, "height": 640}
@@ -169,7 +170,7 @@ async def test_page_is_small_asks_no_other_host_and_does_not_shift(
 async def test_a_click_logs_in_and_the_page_follows_the_session_without_a_reload(
     open_desk: Callable[..., Any], open_page: OpenPage
 ) -> None:
-    desk = await open_desk(at=PRE_OPEN)
+    desk = await open_desk(at=JUST_BEFORE_THE_BELL)
     page = await open_page(desk)
     await log_in(page)
     await mark(page)

@@ -95,7 +95,7 @@ async def test_a_kill_while_all_is_well_is_followed_by_the_same_without_a_word(r
 
     desk = await runs.next()
     well = await desk.until(lambda d: d["code"] != "STARTING")
-    assert well["code"] == "LIVE"
+    assert well["code"] == "LIVE", json.dumps(well)
     await desk.until(lambda d: d["ready"])
     assert await desk.program.stop() == 0
     assert runs.told() == told

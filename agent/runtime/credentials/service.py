@@ -10,8 +10,8 @@ from pathlib import Path
 
 from agent.abilities import KeyValue
 from agent.clock import Clock
+from agent.config.credentials import CredentialSettings
 from agent.runtime.credentials.memory import Memory, hash_key
-from agent.runtime.credentials.settings import CredentialSettings
 from agent.runtime.credentials.sources import open_source
 from agent.runtime.credentials.stored import StoredCredential
 from agent.runtime.credentials.watching import FileWatch

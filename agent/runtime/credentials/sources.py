@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from agent.runtime.credentials import envfile, jsonfile, wholefile
-from agent.runtime.credentials.files import SourceError, exposure, read_file, rewrite_file
-from agent.runtime.credentials.settings import (
+from agent.config.credentials import (
     CredentialSettings,
     EnvFileSettings,
     EnvironmentSettings,
@@ -17,6 +15,8 @@ from agent.runtime.credentials.settings import (
     JsonSettings,
     SystemdSettings,
 )
+from agent.runtime.credentials import envfile, jsonfile, wholefile
+from agent.runtime.credentials.files import SourceError, exposure, read_file, rewrite_file
 from agent.runtime.credentials.text import FormatError, checked
 
 SYSTEMD_FOLDER = "CREDENTIALS_DIRECTORY"

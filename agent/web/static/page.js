@@ -36,6 +36,8 @@ const STATE_TONES = {
   UNKNOWN: "grey", MACHINE_UNKNOWN: "grey",
 };
 
+const CALM_TONES = ["green", "blue", "quiet"];
+
 const ROLE_ACTIONS = {
   auth: { action: "verify", label: "Verify", busy: "Asking the broker…" },
   feed: { action: "reconnect", label: "Reconnect", busy: "Reconnecting…" },
@@ -49,6 +51,7 @@ const UNITS = {
   bytes: (value) => `${number(value / 1024, 0)} kB`,
 };
 
+const isCalm = (state) => CALM_TONES.includes(STATE_TONES[state]);
 const headline = (code) => HEADLINES[code] ?? capitalized(spaced(code));
 const spaced = (name) => name.replaceAll(/[_-]+/g, " ").trim().toLowerCase();
 const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -383,6 +386,10 @@ const leads = (problem) => problem.rule === health.cause.rule && problem.group =
 const explainedBy = (cause) => (problem) =>
   problem.suppressed_by.includes(cause.rule) && (cause.group === null || cause.group === problem.group);
 
+/** Whether it is on its way out: its machine is well again, and only time must confirm it. */
+const isPassing = (problem) =>
+  ["clearing", "suppressed"].includes(problem.phase) && isCalm(health.machines[problem.machine]?.state);
+
 /** The problems as a tree: each one that is explained hangs on its first cause. */
 function problemTree() {
   const causes = health.problems.filter((problem) => problem.suppressed_by.length === 0);
@@ -392,7 +399,8 @@ function problemTree() {
     children.forEach((child) => placed.add(child));
     return { problem, children };
   });
-  const rest = health.problems.filter((problem) => !causes.includes(problem) && !placed.has(problem));
+  const orphans = health.problems.filter((problem) => !causes.includes(problem) && !placed.has(problem));
+  const rest = orphans.filter((problem) => !isPassing(problem));
   return [...tree, ...rest.map((problem) => ({ problem, children: [] }))];
 }
 
@@ -416,9 +424,10 @@ function explainedItem(problem) {
 
 function problemItem({ problem, children }) {
   const { made, slots } = copy("problem");
+  const isExplained = problem.suppressed_by.length > 0;
   const severity = severityOf(problem.severity);
-  made.dataset.tone = severity.tone;
-  sign(slots.sign, severity.sign);
+  made.dataset.tone = isExplained ? "grey" : severity.tone;
+  sign(slots.sign, isExplained ? "waiting" : severity.sign);
   say(slots.severity, `${severity.word}: `);
   say(slots.title, [headline(problem.code), problem.group].filter(Boolean).join(" · "));
   show(slots.phase, PHASES[problem.phase]);
@@ -426,7 +435,6 @@ function problemItem({ problem, children }) {
   say(slots.message, capitalized(problem.message));
   const since = Date.parse(problem.since);
   keepSaying(slots.since, () => `for ${duration(agentNow() - since)}`);
-  const isExplained = problem.suppressed_by.length > 0;
   show(slots.note, isExplained && `${explanation(problem)}, which has just ended: it has a little time to clear.`);
   fill(slots.children, children, explainedItem);
   return made;
@@ -483,7 +491,8 @@ function drawMachine({ made, slots }, name, machine) {
 /** How a machine looks: as bad as the worst problem that points at it and has no other cause. */
 function lookOf(name, machine) {
   const order = Object.keys(SEVERITIES);
-  const pointing = health.problems.filter((problem) => problem.machine === name && problem.phase !== "pending");
+  const counts = (problem) => problem.machine === name && problem.phase !== "pending" && !isPassing(problem);
+  const pointing = health.problems.filter(counts);
   pointing.sort((a, b) => order.indexOf(b.severity) - order.indexOf(a.severity));
   const worst = pointing.find((problem) => problem.suppressed_by.length === 0);
   if (worst) {
@@ -646,7 +655,7 @@ function trackRow({ name, isMarket, spans, ahead }, place) {
     const bar = between(place, span.from, span.to);
     if (isMarket) bar.append(element("span", span.state));
     bar.dataset.tone = STATE_TONES[span.state] ?? "blue";
-    bar.classList.toggle("calm", ["green", "blue", "quiet"].includes(bar.dataset.tone));
+    bar.classList.toggle("calm", CALM_TONES.includes(bar.dataset.tone));
     bar.title = `${span.state}, ${instant(span.from)} to ${instant(span.to)}`;
     line.append(bar);
   }

@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_read_is_named(openbell, tmp_path, content, word) 
 
 
 def test_several_faults_are_told_at_once(openbell, tmp_path) -> None:
-    text = change("stale_after =", "stale_aftr =").replace('action = "login"', 'action = "logon"')
+    text = change("stale_after =", "stale_aftr =").replace('feed = ["STALE"]', 'feed = ["STAEL"]')
     (tmp_path / "agent.toml").write_text(text)
     code, said = openbell("check")
     assert code == 2

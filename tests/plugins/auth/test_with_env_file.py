@@ -13,9 +13,9 @@ import pytest
 from yarl import URL
 
 from agent.clock import SystemClock
+from agent.config.credentials import EnvFileSettings
 from agent.errors import LoginError
 from agent.runtime.credentials import CredentialService
-from agent.runtime.credentials.settings import EnvFileSettings
 from agent.simulator import Simulator
 from agent.testing import Bench, MemoryStore, running
 from plugins.auth import KiteLogin, KiteLoginSettings, State

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from agent.config.credentials import CredentialSettings
 from agent.runtime.credentials.files import SourceError
-from agent.runtime.credentials.settings import CredentialSettings
 from agent.runtime.credentials.sources import Source, open_source
 
 TABLE: TypeAdapter[Any] = TypeAdapter(CredentialSettings)

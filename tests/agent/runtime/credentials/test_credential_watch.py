@@ -13,8 +13,8 @@ import pytest
 
 from agent.abilities import CredentialState
 from agent.clock import SystemClock
+from agent.config.credentials import EnvFileSettings, EnvironmentSettings
 from agent.runtime.credentials import CredentialService, StoredCredential
-from agent.runtime.credentials.settings import EnvFileSettings, EnvironmentSettings
 from agent.testing import MemoryStore, running
 
 PATIENCE_S = 5.0
