@@ -129,7 +129,7 @@ def _title(notice: Notice, zone: ZoneInfo) -> str:
     if notice.type is NoticeType.RECOVERY:
         return clean(f"{prefix}: {message}", TITLE_LIMIT)
     since = at(notice.since, zone, seen_from=notice.created_at)
-    title = f"{notice.code} ({notice.severity}): {message} since {since}"
+    title = f"{notice.code} ({notice.severity}): {message}, since {since}"
     return clean(f"{prefix}: {title}" if prefix else title, TITLE_LIMIT)
 
 

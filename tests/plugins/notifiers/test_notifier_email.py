@@ -110,13 +110,18 @@ async def test_everyone_is_told_in_text_and_html(box: Mailbox, context, notice_o
     assert receipt.status == "accepted for 2 of 2"
     assert [address for address, _ in box.taken] == [DESK, RISK]
     mail = box.taken[0][1]
-    assert mail["Subject"] == "AUTH_REQUIRED (critical): Kite login needed since 06:00 IST"
+    assert mail["Subject"] == "AUTH_REQUIRED (critical): Kite login needed, since 06:00 IST"
     assert mail["To"] == DESK
     assert mail["From"] == f"openbell my-desk <{SENDER}>"
     assert mail["Auto-Submitted"] == "auto-generated"
     text, html = (part.get_content() for part in mail.iter_parts())
     assert f"Log in to Kite: {BASE}/api/auth/login" in text
     assert f"<a href='{BASE}/api/auth/login'>Log in to Kite</a>" in html
+
+
+async def test_the_desk_may_be_in_another_zone(box: Mailbox, context, notice_of) -> None:
+    await email_notifier(settings(box, zone="Europe/London"), context).send(notice_of())
+    assert box.taken[0][1]["Subject"].endswith("since 00:30 GMT")
 
 
 async def test_text_beyond_ascii_arrives_as_it_is(box: Mailbox, context, notice_of) -> None:

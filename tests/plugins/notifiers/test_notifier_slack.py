@@ -61,7 +61,7 @@ async def test_a_webhook_that_says_ok_took_the_notice(receiver, context, notice_
     (request,) = receiver.requests
     assert request.path == "/services/T/B/x"
     text = json.dumps(request.json)
-    assert "AUTH_REQUIRED (critical): Kite login needed since 06:00 IST" in text
+    assert "AUTH_REQUIRED (critical): Kite login needed, since 06:00 IST" in text
     assert "90abcdef" in request.json["text"]
 
 

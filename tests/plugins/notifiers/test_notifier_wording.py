@@ -21,7 +21,7 @@ def worded(notice: Notice, zone: str = "Asia/Kolkata"):
 
 
 def test_a_title_says_what_how_bad_and_since_when_in_the_desks_zone(notice_of) -> None:
-    assert worded(notice_of()).title == "AUTH_REQUIRED (critical): Kite login needed since 06:00 IST"
+    assert worded(notice_of()).title == "AUTH_REQUIRED (critical): Kite login needed, since 06:00 IST"
 
 
 def test_a_title_names_the_day_if_it_is_not_today(notice_of) -> None:
@@ -44,7 +44,7 @@ def test_reminders_and_tests_are_titled_as_such(notice_of, type_: NoticeType) ->
 
 def test_the_text_has_all_that_a_person_needs(notice_of) -> None:
     assert plain_text(worded(notice_of())) == (
-        "AUTH_REQUIRED (critical): Kite login needed since 06:00 IST\n"
+        "AUTH_REQUIRED (critical): Kite login needed, since 06:00 IST\n"
         "\n"
         "Kite login needed\n"
         "\n"
@@ -116,6 +116,14 @@ def test_the_same_day_is_judged_in_the_readers_zone() -> None:
     late, early = datetime(2026, 11, 22, 19, 0, tzinfo=UTC), datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
     assert at(late, INDIA, seen_from=early) == "00:30 IST"
     assert at(late, ZoneInfo("UTC"), seen_from=early) == "Sun 22 Nov 19:00 UTC"
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["\x00", "\x1b", "\x7f", "\x85", "\u061c", "\u200b", "\u2028", "\u202e", "\u2066", "\ufeff", "\ud800"],
+)
+def test_a_sign_that_cannot_be_shown_is_a_space(sign: str) -> None:
+    assert clean(f"a{sign}{sign}b") == "a b"
 
 
 @given(ANY_TEXT)
