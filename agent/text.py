@@ -6,10 +6,10 @@ import re
 
 LIMIT = 500
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 
 
 def plain(text: str, limit: int = LIMIT) -> str:
-    """A text of one line: control and direction signs out, cut to the limit."""
+    """A text of one line: control, invisible and direction signs out, cut to the limit."""
     line = _CONTROL.sub(" ", text).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agent.model import Action, Incident, Json, Notice, NoticeReason, NoticeType, Severity
+from agent.settings import format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,5 +125,5 @@ def _reason(told: Told | None, answer: Answer) -> NoticeReason | None:
 
 
 def _recovery(told: Told, answer: Answer, now: datetime) -> str:
-    lasted = str(timedelta(seconds=round((now - told.incident.opened_at).total_seconds())))
+    lasted = format_duration(timedelta(seconds=round((now - told.incident.opened_at).total_seconds())))
     return f"{told.code} is over after {lasted}. {answer.message}".rstrip()

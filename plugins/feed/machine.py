@@ -32,7 +32,7 @@ from plugins.feed.transport import (
     connect,
 )
 from plugins.feed.watch import Limits, Link, begin
-from plugins.feed.watchdog import decide, step
+from plugins.feed.watchdog import step
 
 T = TypeVar("T")
 
@@ -62,8 +62,8 @@ class Feed:
         self._indulged_until: float | None = None
         now = self._clock.monotonic()
         self._judged_at = now
-        self._watch = begin(limits, make_basket(dialect.canaries), context.expectation.value, now)
-        self._decision = decide(self._watch, now)
+        watch = begin(limits, make_basket(dialect.canaries), context.expectation.value, now)
+        self._watch, self._decision = step(watch, self._standing(), now)
         self._told: watchdog.Verdict | None = None
 
     async def run(self) -> None:
@@ -98,18 +98,24 @@ class Feed:
         expectation = self._context.expectation
         self._expect(expectation.value)
         endings: tuple[Callable[[], None], ...] = (expectation.subscribe(self._expect),)
+        self._see(self._standing())
         if self._credential is None:
-            self._see(events.CredentialChanged(""))
             return endings
-        self._judge(self._credential.state.value)
         return (*endings, self._credential.state.subscribe(self._judge))
 
     def _expect(self, expectation: Expectation) -> None:
         self._see(events.ExpectationChanged(expectation))
 
     def _judge(self, state: CredentialState) -> None:
+        self._see(self._standing())
+
+    def _standing(self) -> events.CredentialChanged:
+        """The credential as it stands; a feed that needs none has an empty one."""
+        if self._credential is None:
+            return events.CredentialChanged("")
+        state = self._credential.state.value
         generation = state.secret.generation if state.secret is not None else None
-        self._see(events.CredentialChanged(generation, state.verdict, state.trouble))
+        return events.CredentialChanged(generation, state.verdict, state.trouble)
 
     async def _until_wished(self) -> Action:
         while self._decision.action is Action.NONE:

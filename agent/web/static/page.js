@@ -9,6 +9,8 @@ const HEADLINES = {
   FEED_STALE: "The feed has gone quiet",
   MACHINE_UNKNOWN: "Something cannot be seen",
   AGENT_DEGRADED: "The agent needs care",
+  CALENDAR_ENDS: "The calendar ends soon",
+  CALENDAR_DOUBTFUL: "The calendar is in doubt",
   LIVE: "The market is open",
   PRE_OPEN: "Soon the bell rings",
   CLOSED: "The market is closed",
@@ -383,6 +385,11 @@ function tradableWords() {
 
 const leads = (problem) => problem.rule === health.cause.rule && problem.group === health.cause.group;
 
+/** Whether the answer says it already: another rule may lead with the same code for the same machine. */
+const isTold = (problem) =>
+  leads(problem) ||
+  (problem.code === health.code && problem.group === health.cause.group && problem.machine === health.cause.machine);
+
 const explainedBy = (cause) => (problem) =>
   problem.suppressed_by.includes(cause.rule) && (cause.group === null || cause.group === problem.group);
 
@@ -406,11 +413,12 @@ function problemTree() {
 
 function drawProblems() {
   const tree = problemTree();
-  const lead = tree.find((branch) => leads(branch.problem));
-  const others = tree.filter((branch) => branch !== lead);
-  fill(part("explains"), contact === "live" ? (lead?.children ?? []) : [], explainedItem);
+  const others = tree.filter((branch) => !isTold(branch.problem));
+  const explained = tree.filter((branch) => isTold(branch.problem)).flatMap((branch) => branch.children);
+  fill(part("explains"), contact === "live" ? explained : [], explainedItem);
   fill(part("others"), others, problemItem);
   part("problems").hidden = others.length === 0;
+  say(part("problems-title"), health.severity === "ok" ? "Problems" : "Further problems");
 }
 
 const explanation = (problem) => `Explained by ${problem.suppressed_by.join(", ")}`;
@@ -497,7 +505,7 @@ function lookOf(name, machine) {
   const worst = pointing.find((problem) => problem.suppressed_by.length === 0);
   if (worst) {
     const severity = severityOf(worst.severity);
-    return { sign: severity.sign, tone: leads(worst) ? health.color : severity.tone };
+    return { sign: severity.sign, tone: isTold(worst) ? health.color : severity.tone };
   }
   if (pointing.length) return { sign: "waiting", tone: "grey", note: explanation(pointing[0]) };
   if (machine.state === "UNKNOWN") return { sign: "unknown", tone: "grey" };
@@ -830,6 +838,7 @@ function sayContact() {
   const isOpen = listening.stream?.readyState === EventSource.OPEN;
   const words = { none: "connecting", live: isOpen ? "live" : "reconnecting", lost: "out of contact" };
   say(part("contact"), words[contact]);
+  say(part("clock"), contact === "live" ? `${formats.second.format(agentNow())} ${formats.label}` : "");
 }
 
 /** Once a second: the ages, the countdown, and whether the agent may still be believed. */
@@ -838,7 +847,6 @@ function tick() {
   judgeContact();
   if (contact !== before) draw();
   if (contact === "lost" && elapsed(listening.mark) > RELISTEN_MS) listen();
-  say(part("clock"), contact === "live" ? `${formats.second.format(agentNow())} ${formats.label}` : "");
   for (const [place, tell] of ticking) {
     if (place.isConnected) say(place, tell());
     else ticking.delete(place);

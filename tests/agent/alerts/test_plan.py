@@ -67,7 +67,7 @@ def test_a_problem_opens_an_incident_and_its_recovery_closes_it_with_the_duratio
     assert (later.notice.type, later.notice.id) == (NoticeType.RECOVERY, "n-2")
     assert later.notice.incident == first.notice.incident
     assert later.notice.duration == timedelta(minutes=3)
-    assert later.notice.message == "FEED_STALE is over after 0:03:00. Words"
+    assert later.notice.message == "FEED_STALE is over after 3m. Words"
 
 
 def test_a_change_of_cause_stays_in_the_incident() -> None:

@@ -67,7 +67,7 @@ async def feed_at(
     """A `kite-feed` that runs for as long as the block lasts."""
     async with aiohttp.ClientSession() as session:
         bench = Bench(
-            SystemClock(),  # type: ignore[arg-type]
+            SystemClock(),
             name="feed",
             simulator=place if simulated else None,
             session=session,

@@ -47,6 +47,7 @@ async def test_no_failure_shows_the_token(broker: Broker, caplog: pytest.LogCapt
     seen = []
     for url in places.values():
         async with feed_at(url, SECRET) as desk:
+            await desk.until("CONNECTING")
             report = await desk.until("DISCONNECTED")
             seen += [repr(report), repr(vars(desk.feed)), repr(desk.credential.state)]
     hanging.close()
