@@ -496,11 +496,15 @@ function drawMachine({ made, slots }, name, machine) {
   link(slots.login, wantsLogin ? `/api/auth/login?machine=${encodeURIComponent(name)}` : null);
 }
 
-/** How a machine looks: as bad as the worst problem that points at it and has no other cause. */
+/**
+ * How a machine looks: as bad as the worst problem that points at it and has no other cause. A mere
+ * warning beside a good state, such as a calendar that ends soon, is told in the list of problems.
+ */
 function lookOf(name, machine) {
   const order = Object.keys(SEVERITIES);
-  const counts = (problem) => problem.machine === name && problem.phase !== "pending" && !isPassing(problem);
-  const pointing = health.problems.filter(counts);
+  const isMinor = (problem) => isCalm(machine.state) && !["critical", "unknown"].includes(problem.severity);
+  const counts = (problem) => problem.phase !== "pending" && !isPassing(problem) && !isMinor(problem);
+  const pointing = health.problems.filter((problem) => problem.machine === name && counts(problem));
   pointing.sort((a, b) => order.indexOf(b.severity) - order.indexOf(a.severity));
   const worst = pointing.find((problem) => problem.suppressed_by.length === 0);
   if (worst) {
