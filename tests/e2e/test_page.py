@@ -286,12 +286,13 @@ async def test_markup_in_a_text_is_shown_as_text(
 ) -> None:
     folder = tmp_path / "markup"
     folder.mkdir()
-    name = "<img src=x onerror=document.title=1>"
+    name = "<img src=x onerror=document.title=1>" + "long" * 40
     text = Path(shipped_configuration()).read_text(encoding="utf-8")
     (folder / "agent.toml").write_text(text.replace('"my-desk"', f"'{name}'"))
-    page = await open_page(await open_desk(at=LIVE, data=folder))
+    page = await open_page(await open_desk(at=LIVE, data=folder), viewport=SMALLEST)
     await expect(page.locator("#desk")).to_have_text(name)
     assert await page.locator("#desk img").count() == 0
+    assert not await is_wider_than_its_window(page)
 
 
 async def test_a_link_that_was_not_begun_here_leads_back_to_the_page(

@@ -46,8 +46,11 @@ const ROLE_ACTIONS = {
 };
 
 const UNITS = {
-  s: (value) => (Math.abs(value) < 1 ? UNITS.ms(value * 1000) : value < 60 ? `${number(value, 1)} s` : duration(value * 1000)),
-  ms: (value) => (Math.abs(value) < 1000 ? `${number(value, Math.abs(value) < 10 ? 1 : 0)} ms` : UNITS.s(value / 1000)),
+  s: (value) => {
+    if (Math.abs(value) < 1) return UNITS.ms(value * 1000);
+    return value < 60 ? `${number(value, 1)} s` : duration(value * 1000);
+  },
+  ms: (value) => (Math.abs(value) < 1000 ? `${number(value, 1)} ms` : UNITS.s(value / 1000)),
   days: (value) => `${number(value, 1)} days`,
   percent: (value) => `${number(value, 1)} %`,
   bytes: (value) => `${number(value / 1024, 0)} kB`,
@@ -139,12 +142,13 @@ function dayOf(at) {
   return Math.floor(at / 1000) * 1000 - ((hours * 60 + minutes) * 60 + seconds) * 1000;
 }
 
+const isToday = (at) => formats.day.format(at) === formats.day.format(agentNow());
+
 /** "09:15 IST", with the day where it is another one. */
 function instant(at) {
   if (Number.isNaN(at)) return "";
   const time = (at % 60_000 ? formats.second : formats.minute).format(at);
-  const isToday = formats.day.format(at) === formats.day.format(agentNow());
-  return `${isToday ? "" : `${formats.day.format(at)}, `}${time} ${formats.label}`;
+  return `${isToday(at) ? "" : `${formats.day.format(at)}, `}${time} ${formats.label}`;
 }
 
 // ---- the page's parts ----------------------------------------------------------------------
@@ -321,7 +325,8 @@ function drawAction(action) {
   act.kind = action?.kind;
   if (act.hidden) return;
   say(act, action.label);
-  act.onclick = () => (action.method === "LISTEN" ? tryAgain() : perform(act, part("outcome"), action.href, "Working…"));
+  const isPost = action.method === "POST";
+  act.onclick = () => (isPost ? perform(act, part("outcome"), action.href, "Working…") : tryAgain());
 }
 
 function tryAgain() {
@@ -356,7 +361,7 @@ function drawBell() {
     say(part("bell-at"), market ? "The calendar does not say." : "No market is watched.");
     return stopSaying(part("countdown"), "–");
   }
-  const bell = `${closes ? "closes" : "opens"} at ${instant(at)}`;
+  const bell = `${closes ? "closes" : "opens"} ${isToday(at) ? "at" : "on"} ${instant(at)}`;
   say(part("bell-at"), known ? `${market.state} now, ${bell}` : `By its last word, the market ${bell}`);
   if (!known) return stopSaying(part("countdown"), "–");
   keepSaying(part("countdown"), () => (agentNow() >= at ? "any moment" : duration(at - agentNow() + 999)));
@@ -433,9 +438,10 @@ function explainedItem(problem) {
 function problemItem({ problem, children }) {
   const { made, slots } = copy("problem");
   const isExplained = problem.suppressed_by.length > 0;
+  const isQuiet = isExplained || problem.phase === "pending";
   const severity = severityOf(problem.severity);
-  made.dataset.tone = isExplained ? "grey" : severity.tone;
-  sign(slots.sign, isExplained ? "waiting" : severity.sign);
+  made.dataset.tone = isQuiet ? "grey" : severity.tone;
+  sign(slots.sign, isQuiet ? "waiting" : severity.sign);
   say(slots.severity, `${severity.word}: `);
   say(slots.title, [headline(problem.code), problem.group].filter(Boolean).join(" · "));
   show(slots.phase, PHASES[problem.phase]);
@@ -606,7 +612,8 @@ function changeItem(change) {
 function stretchOf(now, day, today) {
   const past = today.map((change) => Date.parse(change.at));
   const ahead = bells().filter((at) => at >= now && at < day + 24 * HOUR);
-  const start = day + Math.floor((Math.min(now, ...past) - day) / HOUR) * HOUR;
+  const first = Math.max(day, Math.min(now - HOUR / 4, ...past));
+  const start = day + Math.floor((first - day) / HOUR) * HOUR;
   const last = Math.max(now, ...ahead);
   const end = Math.min(last, now + Math.max(HOUR, now - start));
   return { start, end: day + Math.ceil((end + 1 - day) / HOUR) * HOUR };
@@ -657,8 +664,10 @@ function drawStrip(now, day, today) {
   strip.setAttribute("aria-label", drawn.map(inWords).join(". "));
 }
 
-const inWords = ({ name, spans }) =>
-  `${name}: ${spans.map((span) => `${span.state} from ${formats.minute.format(span.from)}`).join(", ") || "nothing known"}`;
+function inWords({ name, spans }) {
+  const told = spans.map((span) => `${span.state} from ${formats.minute.format(span.from)}`);
+  return `${name}: ${told.join(", ") || "nothing known"}`;
+}
 
 function trackRow({ name, isMarket, spans, ahead }, place) {
   const made = element("div", undefined, isMarket ? "track market" : "track");
