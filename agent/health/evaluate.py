@@ -187,9 +187,7 @@ def cause_of(scope: Scope, statuses: Mapping[str, Status]) -> Status | None:
 
 def _message(rule: Rule, cause: Status | None, session: Status | None) -> str:
     said = cause.message if cause is not None else ""
-    text = rule.message or said or rule.id
-    if rule.message and said and said not in text:
-        text = f"{text}: {said}"
+    text = rule.message.replace("{message}", said) if rule.message else said or rule.id
     blind = session is not None and session.is_unknown and session is not cause
     if blind and not rule.names_the_session and session is not None and session.message:
         text = f"{text} (session unknown, taken as LIVE: {session.message})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime
 
 from aiohttp import web
 
@@ -22,13 +23,14 @@ def document_event(published: Published) -> bytes:
     return b"event: document\nid: %d\ndata: %b\n\n" % (published.document.revision, published.body)
 
 
-def refresh_event(published: Published) -> bytes:
-    """The short word that nothing has changed and the agent lives."""
+def refresh_event(published: Published, now: datetime) -> bytes:
+    """The short word that nothing has changed and the agent lives; `now` is its clock's time."""
     document = published.document
     stamps = {
         "revision": document.revision,
         "generated_at": document.generated_at.isoformat(),
         "valid_until": document.valid_until.isoformat(),
+        "now": now.isoformat(),
     }
     return b"event: refresh\ndata: %b\n\n" % json.dumps(stamps).encode()
 
@@ -84,18 +86,24 @@ class Streams:
         return response
 
     async def _feed(self, response: web.StreamResponse, awake: asyncio.Event) -> None:
-        sent = -1
+        """The present document and the time of the agent's clock; then whatever comes."""
+        sent = await self._send(response, -1)
+        sent = await self._send(response, sent)
         while not self._closing:
-            awake.clear()
-            published = self._publisher.latest
-            if published is None:
-                pass
-            elif published.document.revision != sent:
-                sent = published.document.revision
-                await self._write(response, self._document_event(published))
-            else:
-                await self._write(response, refresh_event(published))
             await self._next(response, awake)
+            awake.clear()
+            sent = await self._send(response, sent)
+
+    async def _send(self, response: web.StreamResponse, sent: int) -> int:
+        """Send the latest document, or that it still is the latest; returns the revision sent."""
+        published = self._publisher.latest
+        if published is None:
+            return sent
+        if published.document.revision != sent:
+            await self._write(response, self._document_event(published))
+        else:
+            await self._write(response, refresh_event(published, self._clock.now()))
+        return published.document.revision
 
     async def _next(self, response: web.StreamResponse, awake: asyncio.Event) -> None:
         """Wait for the next thing to send; meanwhile a comment now and then keeps the line open."""

@@ -27,6 +27,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} · openbell</title>
+<link rel="icon" href="/icon.svg">
 <link rel="stylesheet" href="/page.css">
 <main class="plain">
 <h1>{title}</h1>

@@ -48,6 +48,7 @@ def about(calendar: Calendar, instant: datetime) -> Plain:
     facts = calendar.about
     return {
         "name": facts.exchange,
+        "zone": str(facts.zone),
         "valid_from": facts.valid_from.isoformat(),
         "valid_through": facts.valid_through.isoformat(),
         "days_left": days_left(calendar, instant),

@@ -74,6 +74,7 @@ async def test_a_report_carries_what_the_document_and_the_expectations_need():
         "confidence": "high",
         "calendar": {
             "name": "NSE",
+            "zone": "Asia/Kolkata",
             "valid_from": "2025-01-01",
             "valid_through": "2026-12-31",
             "days_left": 38,
