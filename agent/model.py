@@ -113,6 +113,21 @@ class Status:
         return self.state == UNKNOWN
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A person's wish not to be told of some problems for a while; what it names must all be so."""
+
+    id: str
+    who: str
+    why: str
+    starts_at: datetime
+    ends_at: datetime
+    rule: str | None = None
+    code: str | None = None
+    machine: str | None = None
+    group: str | None = None
+
+
 class Subject(StrEnum):
     """What a transition is about."""
 

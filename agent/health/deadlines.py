@@ -48,8 +48,11 @@ def due(
     scope: Scope, statuses: Mapping[str, Status], *, after: datetime | None, now: datetime
 ) -> Reminder | None:
     """The latest reminder whose instant lies after `after` and not after `now`."""
-    opens_at, span = _opens_at(scope, statuses), scope.rule.before_open
-    if opens_at is None or span is None or after is None:
+    span = scope.rule.before_open
+    if span is None or after is None:
+        return None
+    opens_at = _opens_at(scope, statuses)
+    if opens_at is None:
         return None
     passed = [left for left in scope.rule.remind if after < opens_at - left <= now]
     if not passed:
@@ -59,7 +62,8 @@ def due(
 
 def instants(scope: Scope, statuses: Mapping[str, Status]) -> Iterator[datetime]:
     """When time alone changes a deadline: its reminders, its span's begin, the open itself."""
-    opens_at, span = _opens_at(scope, statuses), scope.rule.before_open
+    span = scope.rule.before_open
+    opens_at = _opens_at(scope, statuses) if span is not None else None
     if opens_at is not None and span is not None:
         yield opens_at
         yield from (opens_at - left for left in (span, *scope.rule.remind))

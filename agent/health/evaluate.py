@@ -2,117 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from agent.health import deadlines
+from agent.health import deadlines, flapping, silences
+from agent.health.answer import NOTHING, STARTING, Evaluation, Lead, Problem
 from agent.health.deadlines import Reminder
 from agent.health.fold import believe
-from agent.health.rules import Key, Rule, Ruleset, Scope
+from agent.health.rules import Condition, Key, Rule, Ruleset, Scope
 from agent.health.stages import Held, Memory, Stage, advance, endings, suppressors
-from agent.model import Action, CoreReason, Severity, Status
+from agent.model import CoreReason, Severity, Silence, Status
 
-STARTING = "STARTING"
-"""The code of the first moments, in which some machine has yet to speak."""
-
-NOTHING = "UNKNOWN"
-"""The code when no rule leads; a table that ends with the session never gets here."""
+__all__ = ["STARTING", "Evaluation", "Lead", "Problem", "evaluate"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One rule that matched in one group, as people see it."""
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What every step of one evaluation looks at; `starting` is the end of the first moments."""
 
-    rule: Rule
-    group: str | None
-    stage: Stage
-    since: datetime
-    severity: Severity
-    message: str
-    cause: Status | None
-    suppressed_by: tuple[str, ...] = ()
-
-    @property
-    def leads(self) -> bool:
-        """Whether it may name the document."""
-        return self.stage is not Stage.PENDING and not self.suppressed_by
-
-    @property
-    def phase(self) -> str:
-        """The stage in one word, `suppressed` where another problem explains it."""
-        return "suppressed" if self.suppressed_by else str(self.stage)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lead:
-    """The one answer that the document gives; `is_clearing` while its problem is on the way out."""
-
-    code: str
-    severity: Severity
-    color: str
-    message: str
-    since: datetime
-    rule: str | None = None
-    group: str | None = None
-    cause: Status | None = None
-    action: Action | None = None
-    is_clearing: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """What one evaluation found.
-
-    `next_at` is the first later instant at which time alone may change it. `ask` names the
-    machines that should be probed now, because an alarm waits for their answer or because
-    their announced change is due. `reminders` came due since the evaluation before.
-    """
-
+    ruleset: Ruleset
     statuses: Mapping[str, Status]
-    memory: Memory
-    problems: tuple[Problem, ...]
-    lead: Lead
-    next_at: datetime | None
-    ask: frozenset[str]
-    reminders: tuple[Reminder, ...] = ()
-
-    @property
-    def is_starting(self) -> bool:
-        return self.lead.code == STARTING
+    now: datetime
+    starting: datetime | None
+    quiet: Sequence[Silence]
 
 
-def evaluate(ruleset: Ruleset, known: Mapping[str, Status], memory: Memory, now: datetime) -> Evaluation:
-    """Evaluate the whole table at one instant; repeating it at that instant changes nothing."""
+def evaluate(
+    ruleset: Ruleset,
+    known: Mapping[str, Status],
+    memory: Memory,
+    now: datetime,
+    quiet: Sequence[Silence] = (),
+) -> Evaluation:
+    """Evaluate the whole table at one instant; repeating it at that instant changes nothing.
+
+    `quiet` are the silences that people asked for, past and coming ones among them.
+    """
     memory = memory.before(now)
-    asked_last = memory.at
     statuses = {name: believe(status, now) for name, status in known.items()}
-    starting = _starting_until(ruleset, statuses, memory, now)
-    unmet = {s.key: _matches(s, statuses, starting is not None) for s in ruleset.scopes}
+    moment = _Moment(ruleset, statuses, now, _starting_until(ruleset, statuses, memory, now), quiet)
+    unmet = {scope.key: _matches(moment, scope) for scope in ruleset.scopes}
     matches = {s.key: deadlines.is_in_window(s, statuses, now) and unmet[s.key] for s in ruleset.scopes}
-    held = {}
-    for scope in ruleset.scopes:
-        before = memory.held.get(scope.key)
-        waiting = _awaits_answer(scope, before.since if before else now, statuses)
-        patience = ruleset.probe_patience if waiting else timedelta(0)
-        after = advance(scope, matches[scope.key], before, patience=patience, now=now)
-        if after is not None:
-            held[scope.key] = after
-    ended = endings(ruleset.scopes, memory, held, now)
-    problems = tuple(
-        _problem(scope, held[scope.key], suppressors(scope, held, ended, now), statuses)
-        for scope in ruleset.scopes
-        if scope.key in held
+    matched, turns = flapping.turn(ruleset, memory, matches, now)
+    flaps = {key for key, recent in turns.items() if flapping.is_flapping(recent, ruleset.flapping)}
+    held = dict(_held(moment, memory, matches, flaps))
+    after = Memory(
+        started_at=memory.started_at,
+        held=held,
+        ended=endings(ruleset.scopes, memory, held, now),
+        matched=matched,
+        turns=turns,
+        at=now,
+        former=replace(memory, former=None),
     )
-    memory = Memory(memory.started_at, held, ended, now, replace(memory, former=None))
+    problems = tuple(_problems(moment, after, flaps))
     return Evaluation(
         statuses=statuses,
-        memory=memory,
+        memory=after,
         problems=tuple(p for p in problems if not p.rule.names_the_session),
-        lead=_lead(problems, memory, starting is not None),
-        next_at=_next_at(ruleset, statuses, memory, starting, now),
-        ask=_to_ask(ruleset, statuses, memory, now),
-        reminders=_reminders(ruleset, statuses, unmet, asked_last, now) if starting is None else (),
+        lead=_lead(moment, problems, after),
+        next_at=min(_instants(moment, after), default=None),
+        ask=_to_ask(moment, after),
+        reminders=tuple(_reminders(moment, unmet, memory.at)),
     )
 
 
@@ -125,47 +77,60 @@ def _starting_until(
     return until if silent and now < until else None
 
 
-def _matches(scope: Scope, statuses: Mapping[str, Status], starting: bool) -> bool | None:
+def _matches(moment: _Moment, scope: Scope) -> bool | None:
     """Whether all conditions hold; `None` where that cannot be known."""
-    answers = []
-    for condition in scope.conditions:
-        answer: bool | None = False
-        for name in condition.machines:
-            status = statuses[name]
-            undecided = starting and status.reason == CoreReason.NOT_PROBED
-            one = None if undecided else condition.holds(status)
-            if one:
-                answer = True
-                break
-            answer = None if one is None else answer
-        answers.append(answer)
+    answers = [_one_holds(moment, condition) for condition in scope.conditions]
     if False in answers:
         return False
     return None if None in answers else True
 
 
-def _reminders(
-    ruleset: Ruleset,
-    statuses: Mapping[str, Status],
-    unmet: Mapping[Key, bool | None],
-    after: datetime | None,
-    now: datetime,
-) -> tuple[Reminder, ...]:
-    """The reminders that came due since the last evaluation, of deadlines that are not met."""
-    found = (deadlines.due(s, statuses, after=after, now=now) for s in ruleset.scopes if unmet[s.key])
-    return tuple(reminder for reminder in found if reminder is not None)
+def _one_holds(moment: _Moment, condition: Condition) -> bool | None:
+    """Whether one of the condition's machines is as wanted; nothing is said of the unprobed at start."""
+    answer: bool | None = False
+    for name in condition.machines:
+        status = moment.statuses[name]
+        undecided = moment.starting is not None and status.reason == CoreReason.NOT_PROBED
+        one = None if undecided else condition.holds(status)
+        if one:
+            return True
+        answer = None if one is None else answer
+    return answer
 
 
-def _awaits_answer(scope: Scope, since: datetime, statuses: Mapping[str, Status]) -> bool:
-    """Whether a likely cause has yet to answer since the problem's first sign."""
-    return any(statuses[name].observed_at < since for name in scope.ask_first)
+def _held(
+    moment: _Moment, memory: Memory, matches: Mapping[Key, bool | None], flaps: Container[Key]
+) -> Iterator[tuple[Key, Held]]:
+    """The stage of every problem that there is, after this instant."""
+    for scope in moment.ruleset.scopes:
+        key = scope.key
+        before, match = memory.held.get(key), matches[key]
+        if before is None and not match:
+            continue
+        since = before.since if before else moment.now
+        waits = any(moment.statuses[name].observed_at < since for name in scope.ask_first)
+        patience = moment.ruleset.probe_patience if waits else timedelta(0)
+        after = advance(scope, match, before, patience=patience, flaps=key in flaps, now=moment.now)
+        if after is not None:
+            yield key, after
 
 
-def _problem(
-    scope: Scope, held: Held, suppressed_by: tuple[str, ...], statuses: Mapping[str, Status]
-) -> Problem:
-    cause = cause_of(scope, statuses)
-    session = statuses[scope.session] if scope.session is not None else None
+def _problems(moment: _Moment, memory: Memory, flaps: Container[Key]) -> Iterator[Problem]:
+    for scope in moment.ruleset.scopes:
+        key = scope.key
+        if key not in memory.held:
+            continue
+        hidden_by = suppressors(scope, memory.held, memory.ended, moment.now)
+        problem = _problem(moment, scope, memory.held[key], hidden_by)
+        silenced_by = silences.silenced_by(problem, moment.quiet, moment.now)
+        if key in flaps or silenced_by:
+            problem = replace(problem, silenced_by=silenced_by, is_flapping=key in flaps)
+        yield problem
+
+
+def _problem(moment: _Moment, scope: Scope, held: Held, suppressed_by: tuple[str, ...]) -> Problem:
+    cause = cause_of(scope, moment.statuses)
+    session = moment.statuses[scope.session] if scope.session is not None else None
     return Problem(
         rule=scope.rule,
         group=scope.group,
@@ -194,8 +159,8 @@ def _message(rule: Rule, cause: Status | None, session: Status | None) -> str:
     return text
 
 
-def _lead(problems: tuple[Problem, ...], memory: Memory, starting: bool) -> Lead:
-    if starting:
+def _lead(moment: _Moment, problems: tuple[Problem, ...], memory: Memory) -> Lead:
+    if moment.starting is not None:
         return Lead(
             code=STARTING,
             severity=Severity.UNKNOWN,
@@ -205,19 +170,7 @@ def _lead(problems: tuple[Problem, ...], memory: Memory, starting: bool) -> Lead
         )
     for problem in problems:
         if problem.leads:
-            named = problem.rule.names_the_session and problem.cause is not None
-            return Lead(
-                code=problem.rule.code,
-                severity=problem.severity,
-                color=problem.rule.color,
-                message=problem.message,
-                since=problem.cause.since if named and problem.cause else problem.since,
-                rule=problem.rule.id,
-                group=problem.group,
-                cause=problem.cause,
-                action=problem.rule.action,
-                is_clearing=problem.stage is Stage.CLEARING,
-            )
+            return _led_by(problem)
     return Lead(
         code=NOTHING,
         severity=Severity.UNKNOWN,
@@ -227,44 +180,74 @@ def _lead(problems: tuple[Problem, ...], memory: Memory, starting: bool) -> Lead
     )
 
 
-def _next_at(
-    ruleset: Ruleset,
-    statuses: Mapping[str, Status],
-    memory: Memory,
-    starting: datetime | None,
-    now: datetime,
-) -> datetime | None:
-    """The first later instant at which time alone may change the answer."""
-    instants = [starting]
-    for status in statuses.values():
+def _led_by(problem: Problem) -> Lead:
+    """A session has lasted as long as its state has; a problem, since its first sign."""
+    named = problem.rule.names_the_session
+    return Lead(
+        code=problem.rule.code,
+        severity=problem.severity,
+        color=problem.rule.color,
+        message=problem.message,
+        since=problem.cause.since if named and problem.cause else problem.since,
+        rule=problem.rule.id,
+        group=problem.group,
+        cause=problem.cause,
+        action=problem.rule.action,
+        is_clearing=problem.stage is Stage.CLEARING,
+        is_silenced=problem.silenced_by is not None,
+    )
+
+
+def _instants(moment: _Moment, memory: Memory) -> Iterator[datetime]:
+    """The later instants at which time alone may change the answer."""
+    ruleset = moment.ruleset
+    instants = [moment.starting]
+    for status in moment.statuses.values():
         instants += [status.valid_until, status.next_change_at]
-    for scope in ruleset.scopes:
-        instants += deadlines.instants(scope, statuses)
-        held = memory.held.get(scope.key)
-        if held is not None and held.stage is Stage.PENDING:
-            active_at = held.since + scope.rule.hold_for
-            instants += [active_at, active_at + ruleset.probe_patience if scope.ask_first else None]
-        elif held is not None and held.stage is Stage.CLEARING:
-            instants.append(held.stage_since + scope.rule.clear_for)
-        elif scope.key in memory.ended:
-            instants.append(memory.ended[scope.key] + scope.rule.suppress_extend)
-    return min((at for at in instants if at is not None and at > now), default=None)
+    for key, held in memory.held.items():
+        if held.stage is not Stage.ACTIVE:
+            instants += _stage_ends(ruleset.by_key[key], held, ruleset.probe_patience)
+    instants += [at + ruleset.by_key[key].rule.suppress_extend for key, at in memory.ended.items()]
+    instants += [flapping.calms_at(turns, ruleset.flapping) for turns in memory.turns.values()]
+    instants += [at for silence in moment.quiet for at in (silence.starts_at, silence.ends_at)]
+    for scope in ruleset.timed:
+        instants += deadlines.instants(scope, moment.statuses)
+    return (at for at in instants if at is not None and at > moment.now)
 
 
-def _to_ask(
-    ruleset: Ruleset, statuses: Mapping[str, Status], memory: Memory, now: datetime
-) -> frozenset[str]:
+def _stage_ends(scope: Scope, held: Held, patience: timedelta) -> Iterator[datetime]:
+    """When a problem that is pending or clearing comes further, if nothing else happens."""
+    if held.stage is Stage.CLEARING:
+        yield held.stage_since + scope.rule.clear_for
+        return
+    yield held.since + scope.rule.hold_for
+    if scope.ask_first:
+        yield held.since + scope.rule.hold_for + patience
+
+
+def _to_ask(moment: _Moment, memory: Memory) -> frozenset[str]:
     wanted = {
         name
-        for scope in ruleset.scopes
-        for held in [memory.held.get(scope.key)]
-        if held is not None and held.stage is Stage.PENDING
-        for name in scope.ask_first
-        if statuses[name].observed_at < held.since
+        for key, held in memory.held.items()
+        if held.stage is Stage.PENDING
+        for name in moment.ruleset.by_key[key].ask_first
+        if moment.statuses[name].observed_at < held.since
     }
-    due = {
+    changed = {
         name
-        for name, status in statuses.items()
-        if status.next_change_at is not None and status.observed_at < status.next_change_at <= now
+        for name, status in moment.statuses.items()
+        if status.next_change_at is not None and status.observed_at < status.next_change_at <= moment.now
     }
-    return frozenset(wanted | due)
+    return frozenset(wanted | changed)
+
+
+def _reminders(
+    moment: _Moment, unmet: Mapping[Key, bool | None], after: datetime | None
+) -> Iterator[Reminder]:
+    """The reminders that came due since the last evaluation, of deadlines that are not met."""
+    if moment.starting is not None:
+        return
+    for scope in moment.ruleset.timed:
+        reminder = deadlines.due(scope, moment.statuses, after=after, now=moment.now)
+        if reminder is not None and unmet[scope.key]:
+            yield reminder

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
 from agent.model import UNKNOWN, Action, CoreReason, Machine, Severity, Status
 
@@ -132,13 +133,18 @@ class Scope:
     session: str | None
     suppressors: tuple[tuple[Key, timedelta], ...]
     ask_first: tuple[str, ...]
-
-    @property
-    def key(self) -> Key:
-        return (self.rule.id, self.group)
+    key: Key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Flapping:
+    """More than `changes` turns of a problem's condition within `within` hold the problem active."""
+
+    changes: int = 6
+    within: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ruleset:
     """The whole table, bound to the machines that there are."""
 
@@ -148,6 +154,16 @@ class Ruleset:
     readiness: tuple[tuple[str, Match], ...] = ()
     startup_grace: timedelta = timedelta(seconds=5)
     probe_patience: timedelta = timedelta(seconds=2)
+    flapping: Flapping = Flapping()
+
+    @cached_property
+    def by_key(self) -> dict[Key, Scope]:
+        return {scope.key: scope for scope in self.scopes}
+
+    @cached_property
+    def timed(self) -> tuple[Scope, ...]:
+        """The scopes that count in some span before the open only."""
+        return tuple(scope for scope in self.scopes if scope.rule.before_open is not None)
 
 
 def bind(
@@ -157,6 +173,7 @@ def bind(
     session: str | None,
     readiness: Mapping[str, Iterable[str]] | None = None,
     startup_grace: timedelta = timedelta(seconds=5),
+    flapping: Flapping = Flapping(),
 ) -> Ruleset:
     """Bind the table to the machines, rule by rule and group by group, in the table's order."""
     by_name = {machine.name: machine for machine in machines}
@@ -173,6 +190,7 @@ def bind(
         session=session,
         readiness=tuple((role, Match.of(words)) for role, words in (readiness or {}).items()),
         startup_grace=startup_grace,
+        flapping=flapping,
     )
 
 
@@ -207,4 +225,5 @@ def _scope(rule: Rule, group: str | None, rules: Sequence[Rule], machines: Seque
             for home in homes
         ),
         ask_first=tuple(name for role in sorted(rule.probe_first) for name in members(role, group, machines)),
+        key=(rule.id, group),
     )

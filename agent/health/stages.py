@@ -37,6 +37,7 @@ class Memory:
     """All that an evaluation remembers of the former ones.
 
     `ended` has the instants at which suppressing problems ended, while that still matters.
+    `matched` are the conditions that held, and `turns` when they last came or went.
     `at` is the instant of this memory and `former` what was remembered before that instant:
     further evaluations at it start from there, so that the order in which reports of one
     instant come in changes nothing.
@@ -45,6 +46,8 @@ class Memory:
     started_at: datetime
     held: Mapping[Key, Held] = field(default_factory=dict)
     ended: Mapping[Key, datetime] = field(default_factory=dict)
+    matched: frozenset[Key] = frozenset()
+    turns: Mapping[Key, tuple[datetime, ...]] = field(default_factory=dict)
     at: datetime | None = None
     former: Memory | None = None
 
@@ -54,22 +57,31 @@ class Memory:
 
 
 def advance(
-    scope: Scope, matches: bool | None, held: Held | None, *, patience: timedelta, now: datetime
+    scope: Scope,
+    matches: bool | None,
+    held: Held | None,
+    *,
+    patience: timedelta,
+    flaps: bool,
+    now: datetime,
 ) -> Held | None:
     """The problem's next stage, `None` when there is none.
 
     Where `matches` is `None`, it cannot be known, and the stage stays as it is: silence neither
-    raises a problem nor clears one. `patience` is how long it waits beyond its `for`.
+    raises a problem nor clears one. `patience` is how long it waits beyond its `for`. One that
+    flaps is active, whether its condition holds at this moment or not.
     """
     if matches is None:
         return held
     if matches:
         held = held or Held(Stage.PENDING, now, now)
         due = held.since + scope.rule.hold_for + patience
-        begins = held.stage is Stage.CLEARING or (held.stage is Stage.PENDING and now >= due)
+        begins = held.stage is Stage.CLEARING or (held.stage is Stage.PENDING and (flaps or now >= due))
         return replace(held, stage=Stage.ACTIVE, stage_since=now) if begins else held
     if held is None or held.stage is Stage.PENDING:
         return None
+    if flaps:
+        return held if held.stage is Stage.ACTIVE else replace(held, stage=Stage.ACTIVE, stage_since=now)
     if held.stage is Stage.ACTIVE:
         held = replace(held, stage=Stage.CLEARING, stage_since=now)
     return held if now < held.stage_since + scope.rule.clear_for else None
@@ -113,10 +125,13 @@ def suppressors(
 def shift(memory: Memory, step: timedelta) -> Memory:
     """The memory after the wall clock was set by `step`: its instants move, its ages stay."""
     return Memory(
-        memory.started_at + step,
-        {
+        started_at=memory.started_at + step,
+        held={
             key: Held(held.stage, held.since + step, held.stage_since + step)
             for key, held in memory.held.items()
         },
-        {key: at + step for key, at in memory.ended.items()},
+        ended={key: at + step for key, at in memory.ended.items()},
+        matched=memory.matched,
+        turns={key: tuple(at + step for at in turns) for key, turns in memory.turns.items()},
+        at=memory.at + step if memory.at is not None else None,
     )

@@ -88,7 +88,8 @@ class Core:
             for key, problem in former.memory.held.items()
             if former.told is not None or problem.stage is not Stage.CLEARING
         }
-        self._memory = Memory(now, held, dict.fromkeys(former.memory.ended, now), former.memory.at)
+        ended = dict.fromkeys(former.memory.ended, now)
+        self._memory = replace(former.memory, started_at=now, held=held, ended=ended)
         self._told = former.told
         for name, known in former.states.items():
             if name in self._statuses:

@@ -42,6 +42,11 @@ def pack(revision: int, statuses: Mapping[str, Status], memory: Memory, told: To
                 for (rule, group), held in memory.held.items()
             ],
             "ended": [[rule, group, at.isoformat()] for (rule, group), at in memory.ended.items()],
+            "matched": sorted(memory.matched, key=str),
+            "turns": [
+                [rule, group, [at.isoformat() for at in turns]]
+                for (rule, group), turns in memory.turns.items()
+            ],
             "told": _pack_told(told),
         }
     )
@@ -55,13 +60,15 @@ def unpack(text: str) -> Snapshot:
         revision=int(read["revision"]),
         states={name: (state, at(since)) for name, (state, since) in read["states"].items()},
         memory=Memory(
-            at(read["started_at"]),
-            {
+            started_at=at(read["started_at"]),
+            held={
                 (rule, group): Held(Stage(stage), at(since), at(stage_since))
                 for rule, group, stage, since, stage_since in read["held"]
             },
-            {(rule, group): at(ended) for rule, group, ended in read["ended"]},
-            at(read["at"]) if read["at"] is not None else None,
+            ended={(rule, group): at(ended) for rule, group, ended in read["ended"]},
+            matched=frozenset((rule, group) for rule, group in read["matched"]),
+            turns={(rule, group): tuple(map(at, turns)) for rule, group, turns in read["turns"]},
+            at=at(read["at"]) if read["at"] is not None else None,
         ),
         told=_unpack_told(read["told"]),
     )

@@ -27,6 +27,9 @@ def test_everything_comes_back() -> None:
             ("auth", "kite"): Held(Stage.CLEARING, NOON, NOON),
         },
         {("gone", "kite"): NOON},
+        frozenset({("feed-stale", None)}),
+        {("feed-stale", None): (NOON, NOON)},
+        NOON,
     )
     told = Told(
         incident=Incident(id="i", opened_at=NOON, url="u"),

@@ -1,0 +1,91 @@
+"""What an evaluation finds: problems, the leading answer, and when to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.health.deadlines import Reminder
+from agent.health.rules import Rule
+from agent.health.stages import Memory, Stage
+from agent.model import Action, Severity, Status
+
+STARTING = "STARTING"
+"""The code of the first moments, in which some machine has yet to speak."""
+
+NOTHING = "UNKNOWN"
+"""The code when no rule leads; a table that ends with the session never gets here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One rule that matched in one group, as people see it."""
+
+    rule: Rule
+    group: str | None
+    stage: Stage
+    since: datetime
+    severity: Severity
+    message: str
+    cause: Status | None
+    suppressed_by: tuple[str, ...] = ()
+    silenced_by: str | None = None
+    is_flapping: bool = False
+
+    @property
+    def leads(self) -> bool:
+        """Whether it may name the document."""
+        return self.stage is not Stage.PENDING and not self.suppressed_by
+
+    @property
+    def phase(self) -> str:
+        """The stage in one word; `suppressed` where another problem explains it, `silenced` where
+        a person asked for quiet.
+        """
+        if self.suppressed_by:
+            return "suppressed"
+        return "silenced" if self.silenced_by else str(self.stage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """The one answer that the document gives.
+
+    `is_clearing` while its problem is on the way out, `is_silenced` while people asked not to
+    be told of it: it leads all the same, because the document tells how things are.
+    """
+
+    code: str
+    severity: Severity
+    color: str
+    message: str
+    since: datetime
+    rule: str | None = None
+    group: str | None = None
+    cause: Status | None = None
+    action: Action | None = None
+    is_clearing: bool = False
+    is_silenced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What one evaluation found.
+
+    `next_at` is the first later instant at which time alone may change it. `ask` names the
+    machines that should be probed now, because an alarm waits for their answer or because
+    their announced change is due. `reminders` came due since the evaluation before.
+    """
+
+    statuses: Mapping[str, Status]
+    memory: Memory
+    problems: tuple[Problem, ...]
+    lead: Lead
+    next_at: datetime | None
+    ask: frozenset[str]
+    reminders: tuple[Reminder, ...] = ()
+
+    @property
+    def is_starting(self) -> bool:
+        return self.lead.code == STARTING
