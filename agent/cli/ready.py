@@ -25,9 +25,7 @@ EXIT_UNREACHABLE = 3
 @config_option
 @url_option
 @json_option
-@click.option(
-    "--tradable", "word", flag_value="tradable", default="ready", help="And market LIVE."
-)
+@click.option("--tradable", "word", flag_value="tradable", default="ready", help="And market LIVE.")
 @click.option("--wait", is_flag=True, help="Wait until it is so.")
 @click.option("--by", help='Wait no longer than this: "open-5m", "10m", or an instant with its zone.')
 def ready(**options: Any) -> None:

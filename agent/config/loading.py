@@ -18,7 +18,7 @@ from agent.config.schema import AgentSettings, MachineTable, NotifierTable
 from agent.config.secrets import resolve
 from agent.errors import ConfigError
 from agent.health import self_check
-from agent.health.rules import MARKET, bind
+from agent.health.rules import MARKET, Flapping, bind
 from agent.model import Machine
 from agent.registry import Registry, load_plugins
 
@@ -94,6 +94,7 @@ class _Binding:
                 session=session,
                 readiness=self._settings.readiness.require,
                 startup_grace=self._settings.startup_grace,
+                flapping=Flapping(self._settings.flapping.changes, self._settings.flapping.within),
             ),
             secrets=secrets
             | _secrets_of(self._settings, *(m.settings for m in machines), *(n.settings for n in notifiers)),

@@ -135,6 +135,13 @@ class RuleTable(Settings):
         return self
 
 
+class FlappingTable(Settings):
+    """`[flapping]`: more changes than these within the time hold a problem active."""
+
+    changes: Annotated[int, Field(ge=2, le=100)] = 6
+    within: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=1))] = timedelta(minutes=10)
+
+
 class DeadlineTable(Settings):
     """`[[deadline]]`: what must be well some time before the open, and reminders until then."""
 
@@ -176,3 +183,4 @@ class AgentSettings(Settings):
     rule: list[RuleTable] = []
     deadline: list[DeadlineTable] = []
     readiness: Readiness = Readiness()
+    flapping: FlappingTable = FlappingTable()

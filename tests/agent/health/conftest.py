@@ -12,7 +12,7 @@ from agent.health.evaluate import Evaluation, evaluate
 from agent.health.fold import fold, unprobed
 from agent.health.rules import Rule, bind
 from agent.health.stages import Memory
-from agent.model import Machine, Report
+from agent.model import Machine, Report, Silence
 
 MORNING = datetime(2026, 11, 23, 3, 45, tzinfo=UTC)
 
@@ -36,6 +36,7 @@ class PaperDesk:
         )
         self.now = start
         self.memory = Memory(start)
+        self.quiet: list[Silence] = []
         self.statuses = {machine.name: unprobed(machine, start) for machine in machines}
         self.evaluation: Evaluation = self.evaluate()
 
@@ -59,7 +60,7 @@ class PaperDesk:
         return self.evaluate()
 
     def evaluate(self) -> Evaluation:
-        self.evaluation = evaluate(self.ruleset, self.statuses, self.memory, self.now)
+        self.evaluation = evaluate(self.ruleset, self.statuses, self.memory, self.now, self.quiet)
         self.memory = self.evaluation.memory
         return self.evaluation
 
