@@ -134,11 +134,15 @@ class Subject(StrEnum):
     MACHINE = "machine"
     PROBLEM = "problem"
     LEAD = "lead"
+    INCIDENT = "incident"
+    SILENCE = "silence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One edge, as the journal keeps it: a machine's state, a problem's stage, or the leading code."""
+    """One edge, as the journal keeps it: of a machine's state, a problem's stage, the leading code,
+    an incident or a silence. `incident` is the id of the one that was open then.
+    """
 
     at: datetime
     subject: Subject
@@ -148,6 +152,7 @@ class Transition:
     after: str | None
     reason: str = ""
     message: str = ""
+    incident: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,12 +186,30 @@ class NoticeReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """A person's word that they are at it; it ends with its incident."""
+
+    who: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """The stretch of time in which the leading answer was a problem."""
+    """The stretch of time in which the leading answer was a problem.
+
+    `code`, `severity` and `message` are those of its worst moment. `closed_at` is `None` while
+    it lasts.
+    """
 
     id: str
     opened_at: datetime
     url: str | None = None
+    closed_at: datetime | None = None
+    code: str = ""
+    severity: Severity = Severity.UNKNOWN
+    message: str = ""
+    acknowledged: Acknowledgement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

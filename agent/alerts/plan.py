@@ -14,7 +14,8 @@ from agent.settings import format_duration
 class Answer:
     """The leading answer, as far as telling it goes.
 
-    `is_clearing` says that its problem is on the way out: it is then not told anew.
+    `is_clearing` says that its problem is on the way out, `is_silenced` that people asked for
+    quiet: it is then not told anew.
     """
 
     code: str
@@ -22,6 +23,7 @@ class Answer:
     message: str
     since: datetime
     is_clearing: bool = False
+    is_silenced: bool = False
     machines: tuple[Mapping[str, str], ...] = ()
     action: Action | None = None
     summary: Mapping[str, Json] | None = None
@@ -45,17 +47,27 @@ class Plan:
     notice: Notice | None
 
 
-def plan(told: Told | None, answer: Answer, *, now: datetime, agent: str, url: str, new_id: str) -> Plan:
+def plan(
+    told: Told | None,
+    answer: Answer,
+    incident: Incident | None,
+    *,
+    now: datetime,
+    agent: str,
+    new_id: str,
+) -> Plan:
     """The plan for a leading answer, given what people know.
 
     A problem is told when it is new, worse, or another one; a lesser severity of the same
-    problem is not. Its end is told once, to those who were told the problem. `new_id` becomes
-    the notice's id and, where one opens, the incident's.
+    problem is not. Its end is told once, to those who were told the problem. `incident` is the
+    one that is open, or that this answer has just closed.
     """
     reason = _reason(told, answer)
     if reason is None:
         return Plan(told, None)
-    incident = told.incident if told is not None else Incident(id=new_id, opened_at=answer.since, url=url)
+    incident = incident or (told.incident if told is not None else None)
+    if incident is None:
+        return Plan(told, None)
     recovered = reason is NoticeReason.RECOVERED
     notice = Notice(
         id=new_id,
@@ -113,7 +125,7 @@ def shift(told: Told | None, step: timedelta) -> Told | None:
 def _reason(told: Told | None, answer: Answer) -> NoticeReason | None:
     if not answer.severity.is_problem:
         return NoticeReason.RECOVERED if told is not None else None
-    if answer.is_clearing:
+    if answer.is_clearing or answer.is_silenced:
         return None
     if told is None:
         return NoticeReason.FIRST

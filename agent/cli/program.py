@@ -20,6 +20,10 @@ COMMANDS = {
     "ready": "agent.cli.ready:ready",
     "login": "agent.cli.login:login",
     "plugins": "agent.cli.plugins:plugins",
+    "explain": "agent.cli.explain:explain",
+    "silence": "agent.cli.silence:silence",
+    "ack": "agent.cli.ack:ack",
+    "backtest": "agent.cli.backtest:backtest",
     "simulate": "agent.cli.simulate:simulate",
 }
 

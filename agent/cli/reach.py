@@ -40,6 +40,16 @@ class Answer:
             raise AgentError("what answers there is not an openbell agent") from None
 
 
+def done(answer: Answer, agent: Reach) -> Any:
+    """The JSON of an answer that is well. Raises `AgentError` with the agent's own words otherwise."""
+    body = answer.json
+    if answer.status < 400:
+        return body
+    faults = "".join(f"; {one['at']}: {one['what']}" for one in body.get("faults", []))
+    known = f" (known: {', '.join(body['known'])})" if body.get("known") else ""
+    raise AgentError(f"{agent.url}: {body.get('detail', answer.status)}{known}{faults}")
+
+
 class Reach:
     """One agent's address and, where this user may read it, its control token."""
 
@@ -54,11 +64,22 @@ class Reach:
         self._path = parts.path.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def ask(self, path: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
-        """One request; redirects are not followed. Raises `Unreachable`."""
+    def ask(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: object = None,
+    ) -> Answer:
+        """One request; redirects are not followed, a body is sent as JSON. Raises `Unreachable`."""
         connection = self._connect(TIMEOUT_S)
         try:
-            connection.request(method, self._path + path, headers={**self._headers, **(headers or {})})
+            given = {**self._headers, **(headers or {})}
+            if body is not None:
+                given["Content-Type"] = "application/json"
+            text = json.dumps(body) if body is not None else None
+            connection.request(method, self._path + path, body=text, headers=given)
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.getheaders()), answer.read())
         except (OSError, http.client.HTTPException) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from agent.health.evaluate import Evaluation, Problem
+from agent.health.answer import Evaluation, Problem
 from agent.health.rules import Key
 from agent.model import Subject, Transition
 

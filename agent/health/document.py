@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.health.evaluate import Evaluation, Problem
+from agent.health.answer import Evaluation, Problem
 from agent.health.readiness import Blocker, blockers
 from agent.health.rules import LIVE, Ruleset
 from agent.model import Action, Severity, Status
@@ -84,13 +84,15 @@ class ProblemPart(_Part):
     rule: str
     code: str
     group: str | None
-    phase: str = Field(description="pending, active, clearing or suppressed")
+    phase: str = Field(description="pending, active, clearing, suppressed or silenced")
     severity: Severity
     message: str
     since: datetime
     machine: str | None
     reason: str | None
     suppressed_by: list[str]
+    silenced_by: str | None = None
+    flapping: bool = False
 
 
 class MachinePart(_Part):
@@ -206,14 +208,19 @@ def content(document: HealthDocument) -> object:
     """What a revision counts: all but what moves by itself: stamps, measures, and the details in
     attributes, of which whatever matters to people is in a message as well.
     """
-    moving = {"observed_at", "valid_until", "measures", "attributes"}
-    machines = {name: part.model_dump(exclude=moving) for name, part in document.machines.items()}
-    kept = document.model_dump(exclude={"generated_at", "valid_until", "revision", "machines", "agent"})
-    counts = {"delivered", "waiting"}
-    agent = document.agent.model_dump(
-        exclude={"clock_offset_ms": True, "loop_lag_ms": True, "notifiers": {"__all__": counts}}
+    machines = [
+        (name, part.state, part.reason, part.message, part.since, part.next_change_at)
+        for name, part in document.machines.items()
+    ]
+    agent = document.agent
+    notifiers = [(one.name, one.kind, one.state, one.error) for one in agent.notifiers]
+    return (
+        (document.status, document.code, document.severity, document.message, document.color),
+        (document.since, document.cause, document.action, document.market),
+        (document.ready, document.tradable, document.blockers, document.problems),
+        machines,
+        (agent.name, agent.version, agent.started_at, agent.plugins, notifiers),
     )
-    return (kept, machines, agent)
 
 
 def action_for(action: Action | None, cause: Status | None) -> Action | None:
@@ -266,6 +273,8 @@ def _problem(problem: Problem) -> ProblemPart:
         machine=cause.machine.name if cause is not None else None,
         reason=cause.reason if cause is not None else None,
         suppressed_by=list(problem.suppressed_by),
+        silenced_by=problem.silenced_by,
+        flapping=problem.is_flapping,
     )
 
 

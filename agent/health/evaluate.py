@@ -14,8 +14,6 @@ from agent.health.rules import Condition, Key, Rule, Ruleset, Scope
 from agent.health.stages import Held, Memory, Stage, advance, endings, suppressors
 from agent.model import CoreReason, Severity, Silence, Status
 
-__all__ = ["STARTING", "Evaluation", "Lead", "Problem", "evaluate"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Moment:

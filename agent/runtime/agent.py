@@ -24,6 +24,7 @@ from agent.runtime.mounting import Mounted, build_notifier, mount
 from agent.runtime.observing import Observing
 from agent.runtime.outbound import Outbound
 from agent.runtime.publishing import Publisher
+from agent.runtime.replay import believed_for
 from agent.runtime.scheduling import Scheduling
 from agent.runtime.supervision import Supervisor
 from agent.runtime.threads import Threads
@@ -142,13 +143,12 @@ class Agent:
         blueprint = self.blueprint
         former = self._former()
         self.publisher = Publisher(former.revision if former is not None else 0)
-        believed = {plan.machine.name: plan.every * 2 + plan.timeout for plan in blueprint.machines}
         return Core(
             blueprint.ruleset,
             clock=self.clock,
             journal=self.journal,
             publisher=self.publisher,
-            believed_for={**believed, self_check.NAME: self_check.VALID_FOR},
+            believed_for=believed_for(blueprint),
             consequences=Consequences(
                 ask=self._ask,
                 wake_at=self._scheduling.wake_at,

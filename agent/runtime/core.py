@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from agent.alerts import plan as alerts
-from agent.alerts.plan import Answer, Told
-from agent.clock import Clock
 from agent.errors import StoreError
 from agent.health import fold as folding
 from agent.health import stages
-from agent.health.deadlines import Reminder
+from agent.health.answer import Evaluation
 from agent.health.diff import diff
-from agent.health.document import AgentPart, HealthDocument, action_for, compose
-from agent.health.evaluate import Evaluation, cause_of, evaluate
+from agent.health.document import AgentPart, compose
+from agent.health.evaluate import evaluate
+from agent.health.explain import Explanation, explain
 from agent.health.rules import Ruleset
 from agent.health.stages import Memory, Stage
-from agent.model import Action, Notice, Report, Severity, Status, Subject, Transition
-from agent.runtime.publishing import Published, Publisher, summary
+from agent.model import Incident, Notice, Report, Silence, Status, Subject, Transition
+from agent.runtime.publishing import Published, Publisher
+from agent.runtime.telling import Consequence, Telling, stamped
 from agent.store import snapshot
-from agent.store.journal import Entry, Journal
+from agent.store.journal import Entry, Store
+from agent.store.rows import Received
+from agent.store.silences import KEY as QUIET_KEY
+from agent.store.silences import pack_silences, unpack_silences
 from agent.store.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
+
+KEEP_ENDED = timedelta(days=1)
+"""A silence that has ended is listed for so much longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,12 @@ class Consequences:
     describe: Callable[[], AgentPart]
 
 
+class Now(Protocol):
+    """All that the core asks of a clock."""
+
+    def now(self) -> datetime: ...
+
+
 class Core:
     """Holds the statuses and the memory. Between reading and writing them back nothing waits."""
 
@@ -49,8 +60,8 @@ class Core:
         self,
         ruleset: Ruleset,
         *,
-        clock: Clock,
-        journal: Journal,
+        clock: Now,
+        journal: Store,
         publisher: Publisher,
         believed_for: Mapping[str, timedelta],
         consequences: Consequences,
@@ -67,11 +78,16 @@ class Core:
         self._base_url = base_url
         self._statuses = {m.name: folding.unprobed(m, now) for m in ruleset.machines}
         self._memory = Memory(now)
-        self._told: Told | None = None
-        self._reminded: set[object] = set()
+        self._telling = Telling(base_url)
+        self._quiet = unpack_silences(journal.value(QUIET_KEY))
         self._evaluation: Evaluation | None = None
         if former is not None:
             self._resume(former, now)
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The names of all machines, the core's own among them."""
+        return tuple(self._statuses)
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -90,7 +106,7 @@ class Core:
         }
         ended = dict.fromkeys(former.memory.ended, now)
         self._memory = replace(former.memory, started_at=now, held=held, ended=ended)
-        self._told = former.told
+        self._telling = Telling(self._base_url, former.told, former.incident)
         for name, known in former.states.items():
             if name in self._statuses:
                 self._statuses[name] = replace(self._statuses[name], resumes=known)
@@ -98,6 +114,8 @@ class Core:
     def accept(self, name: str, report: Report) -> None:
         """Take in a report that has passed the border."""
         status = self._statuses[name]
+        received = Received(self._clock.now(), name, report)
+        self._journal.append(Entry(reports=(received,)))
         self._statuses[name] = folding.fold(status, report, believed_for=self._believed_for[name])
         self.evaluate()
 
@@ -105,14 +123,69 @@ class Core:
         """Evaluate at this instant, and let follow what follows."""
         now = self._clock.now()
         before = self._evaluation
-        after = evaluate(self._ruleset, self._statuses, self._memory, now)
+        self._quiet = tuple(one for one in self._quiet if now < one.ends_at + KEEP_ENDED)
+        after = evaluate(self._ruleset, self._statuses, self._memory, now, self._quiet)
         self._evaluation, self._memory = after, after.memory
         self._do.statuses_changed(after.statuses)
         published = self._publish(after, now)
-        self._record(diff(before, after, now), after, published, now)
+        self._record(diff(before, after, now), published, now)
         self._do.wake_at(after.next_at)
         for name in after.ask:
             self._do.ask(name)
+
+    @property
+    def quiet(self) -> tuple[Silence, ...]:
+        """The silences that hold or are yet to come, and those that ended a short while ago."""
+        return self._quiet
+
+    def silence(self, silence: Silence) -> None:
+        """Take up a person's wish for quiet; one with the same id takes the former one's place."""
+        self._quiet = (*(one for one in self._quiet if one.id != silence.id), silence)
+        self._note_silence(silence, None, "silenced")
+
+    def end_silence(self, id_: str) -> Silence:
+        """End a silence now. Raises `LookupError` when there is none of that id."""
+        now = self._clock.now()
+        found = next((one for one in self._quiet if one.id == id_ and now < one.ends_at), None)
+        if found is None:
+            raise LookupError(id_)
+        ended = replace(found, ends_at=now)
+        self._quiet = tuple(ended if one.id == id_ else one for one in self._quiet)
+        self._note_silence(ended, "silenced", "ended")
+        return ended
+
+    def acknowledge(self, id_: str, who: str, why: str) -> Incident:
+        """A person is at the open incident. Raises `LookupError` when it is not the open one."""
+        incident = self._telling.incident
+        if incident is None or incident.id != id_:
+            raise LookupError(id_)
+        consequence = self._telling.acknowledge(who, why, self._clock.now())
+        self._journal_it((), consequence)
+        return consequence.incident or incident
+
+    @property
+    def incident(self) -> Incident | None:
+        """The open incident."""
+        return self._telling.incident
+
+    def explain(self) -> list[Explanation]:
+        """Every rule, whether it holds, and what it waits for or is held back by."""
+        if self._evaluation is None:
+            return []
+        return explain(self._ruleset, self._evaluation, self._clock.now())
+
+    def _note_silence(self, silence: Silence, before: str | None, after: str) -> None:
+        edge = Transition(
+            at=self._clock.now(),
+            subject=Subject.SILENCE,
+            name=silence.id,
+            group=silence.group,
+            before=before,
+            after=after,
+            message=f"{silence.who}: {silence.why}",
+        )
+        self._journal_it((edge,), Consequence())
+        self.evaluate()
 
     def republish(self) -> None:
         """Publish anew because what the agent says of itself has changed."""
@@ -123,7 +196,7 @@ class Core:
         """Follow a step of the wall clock: every instant that is remembered moves, every age stays."""
         self._statuses = {name: folding.shift(s, step) for name, s in self._statuses.items()}
         self._memory = stages.shift(self._memory, step)
-        self._told = alerts.shift(self._told, step)
+        self._telling.shift(step)
         self.evaluate()
 
     def _publish(self, evaluation: Evaluation, now: datetime) -> Published:
@@ -131,91 +204,41 @@ class Core:
         revision = self._publisher.revision
         return self._publisher.publish(compose(self._ruleset, evaluation, part, revision=revision, now=now))
 
-    def _record(
-        self,
-        edges: tuple[Transition, ...],
-        evaluation: Evaluation,
-        published: Published,
-        now: datetime,
-    ) -> None:
+    def _record(self, edges: tuple[Transition, ...], published: Published, now: datetime) -> None:
         """Journal what has changed, and have it told once it is on disk, or known not to be."""
-        reminders = [] if evaluation.is_starting else self._remind(evaluation, published, now)
-        if not edges and not reminders:
+        evaluation = self._evaluation
+        if evaluation is None:
+            return
+        incident = self._telling.incident
+        consequence = self._telling.follow(evaluation, published.document, now)
+        if not edges and not consequence.notices and consequence.incident is None:
             return
         for edge in edges:
             if edge.subject is Subject.LEAD:
                 log.info("%s → %s: %s", edge.before or "start", edge.after, edge.message)
-        told = None if evaluation.is_starting else self._plan(evaluation, published, now)
-        notices = [*reminders, *([told] if told is not None else [])]
-        text = snapshot.pack(self._publisher.revision, self._statuses, self._memory, self._told)
+        self._journal_it(stamped(edges, consequence.incident or incident), consequence)
 
+    def _journal_it(self, edges: tuple[Transition, ...], consequence: Consequence) -> None:
         def written(error: StoreError | None) -> None:
             self._do.stored(error)
             self._do.published()
-            for notice in notices:
+            for notice in consequence.notices:
                 self._do.notify(notice)
 
-        self._journal.append(Entry(edges, ((snapshot.KEY, text),), written))
-
-    def _plan(self, evaluation: Evaluation, published: Published, now: datetime) -> Notice | None:
-        planned = alerts.plan(
-            self._told,
-            _answer(published.document, evaluation.lead.is_clearing),
-            now=now,
-            agent=published.document.agent.name,
-            url=self._base_url,
-            new_id=uuid.uuid4().hex,
-        )
-        self._told = planned.told
-        return planned.notice
-
-    def _remind(self, evaluation: Evaluation, published: Published, now: datetime) -> list[Notice]:
-        """The reminders that came due, each once."""
-        fresh = {(r.scope.key, r.opens_at, r.left): r for r in evaluation.reminders}
-        found = [fresh[key] for key in fresh.keys() - self._reminded]
-        self._reminded = fresh.keys() | set()
-        return [
-            alerts.remind(
-                _reminder(reminder, evaluation, published.document),
-                self._told,
-                reminder.left,
-                now=now,
-                agent=published.document.agent.name,
-                new_id=uuid.uuid4().hex,
+        self._journal.append(
+            Entry(
+                transitions=(*edges, *consequence.edges),
+                values=((snapshot.KEY, self._snapshot()), (QUIET_KEY, pack_silences(self._quiet))),
+                incidents=(consequence.incident,) if consequence.incident is not None else (),
+                written=written,
             )
-            for reminder in found
-        ]
+        )
 
-
-def _answer(document: HealthDocument, is_clearing: bool) -> Answer:
-    return Answer(
-        code=document.code,
-        severity=document.severity,
-        message=document.message,
-        since=document.since,
-        is_clearing=is_clearing,
-        machines=_involved(document),
-        action=Action(**document.action.model_dump()) if document.action is not None else None,
-        summary=summary(document),
-    )
-
-
-def _reminder(reminder: Reminder, evaluation: Evaluation, document: HealthDocument) -> Answer:
-    """What a reminder tells: its own rule's words, on the document of the moment."""
-    rule, cause = reminder.scope.rule, cause_of(reminder.scope, evaluation.statuses)
-    return Answer(
-        code=rule.code,
-        severity=Severity.WARNING,
-        message=rule.message or (cause.message if cause is not None else rule.id),
-        since=cause.since if cause is not None else document.since,
-        machines=_involved(document),
-        action=action_for(rule.action, cause),
-        summary=summary(document),
-    )
-
-
-def _involved(document: HealthDocument) -> tuple[dict[str, str], ...]:
-    return tuple(
-        {"name": name, "state": part.state, "reason": part.reason, "message": part.message}
-        for name, part in document.machines.items()
-    )
+    def _snapshot(self) -> str:
+        return snapshot.pack(
+            self._publisher.revision,
+            self._statuses,
+            self._memory,
+            told=self._telling.told,
+            incident=self._telling.incident,
+        )

@@ -45,7 +45,7 @@ class Publisher:
         if changed:
             self._content = present
             self._revision += 1
-        self.latest = _ready(document.model_copy(update={"revision": self._revision}))
+        self.latest = self._ready(document.model_copy(update={"revision": self._revision}))
         self.revised.set(self._revision)
         return self.latest
 
@@ -54,19 +54,18 @@ class Publisher:
         if self.latest is None:
             return
         stamps = {"generated_at": now, "valid_until": now + VALID_FOR}
-        self.latest = _ready(self.latest.document.model_copy(update=stamps))
+        self.latest = self._ready(self.latest.document.model_copy(update=stamps))
         self.renewed.set(now)
+
+    def _ready(self, document: HealthDocument) -> Published:
+        body = document.model_dump_json(by_alias=True).encode()
+        return Published(document, body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
 
 
 def summary(document: HealthDocument) -> dict[str, object]:
     """The document in six lines, for those who may see no more."""
     keys = {"status", "code", "severity", "message", "since", "valid_until"}
     return document.model_dump(mode="json", include=keys)
-
-
-def _ready(document: HealthDocument) -> Published:
-    body = document.model_dump_json(by_alias=True).encode()
-    return Published(document, body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
 
 
 def as_json(value: object) -> bytes:

@@ -11,10 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from agent.errors import StoreError
-from agent.model import Transition
+from agent.model import Incident, Transition
+from agent.store import rows
 from agent.store.migrations import migrate
+from agent.store.rows import Received
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +31,22 @@ class Entry:
 
     transitions: tuple[Transition, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    reports: tuple[Received, ...] = ()
     written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)
     """Called on the event loop once the entry is on disk, or with the error that kept it off."""
+
+
+class Store(Protocol):
+    """What the core needs of a store; another engine may stand behind it."""
+
+    def append(self, entry: Entry) -> None:
+        """Write an entry some time soon, whole or not at all; never blocks and never raises."""
+        ...
+
+    def value(self, key: str) -> str | None:
+        """The latest value under a key, written or about to be."""
+        ...
 
 
 class Journal:
@@ -91,18 +108,33 @@ class Journal:
 
     async def history(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, object]]:
         """The latest transitions, newest first, from below the id `before`. Raises `StoreError`."""
-        return await asyncio.to_thread(self._read_history, limit, before)
+        wanted = "SELECT * FROM transition WHERE id < ? ORDER BY id DESC LIMIT ?"
+        found = await self._read(wanted, (before if before is not None else 2**62, limit))
+        return [rows.read_transition(row) for row in found]
 
-    def _read_history(self, limit: int, before: int | None) -> list[dict[str, object]]:
+    async def incidents(self, *, limit: int = 100, before: datetime | None = None) -> list[Incident]:
+        """The latest incidents, newest first, opened before an instant. Raises `StoreError`."""
+        wanted = "SELECT * FROM incident WHERE opened_at < ? ORDER BY opened_at DESC LIMIT ?"
+        found = await self._read(wanted, (before.isoformat() if before is not None else "9999", limit))
+        return [rows.read_incident(tuple(row)) for row in found]
+
+    async def incident(self, id_: str) -> tuple[Incident, list[dict[str, object]]] | None:
+        """One incident and its timeline, oldest first; `None` for an unknown id. Raises `StoreError`."""
+        found = await self._read("SELECT * FROM incident WHERE id = ?", (id_,))
+        if not found:
+            return None
+        timeline = await self._read("SELECT * FROM transition WHERE incident = ? ORDER BY id", (id_,))
+        return rows.read_incident(tuple(found[0])), [rows.read_transition(row) for row in timeline]
+
+    async def _read(self, wanted: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
+        return await asyncio.to_thread(self._read_now, wanted, values)
+
+    def _read_now(self, wanted: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
         try:
             connection = _connect(self.path)
             try:
                 connection.row_factory = sqlite3.Row
-                rows = connection.execute(
-                    "SELECT * FROM transition WHERE id < ? ORDER BY id DESC LIMIT ?",
-                    (before if before is not None else 2**62, limit),
-                )
-                return [_as_read(row) for row in rows]
+                return connection.execute(wanted, values).fetchall()
             finally:
                 connection.close()
         except sqlite3.Error as error:
@@ -159,39 +191,15 @@ def _commit(connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         for entry in batch:
-            connection.executemany(
-                "INSERT INTO transition (at, subject, name, grp, before, after, reason, message)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [_row(transition) for transition in entry.transitions],
-            )
-            connection.executemany(
-                "INSERT INTO value (key, value) VALUES (?, ?)"
-                " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                entry.values,
-            )
+            connection.executemany(rows.INSERT_REPORT, map(rows.report_row, entry.reports))
+            connection.executemany(rows.INSERT_TRANSITION, map(rows.transition_row, entry.transitions))
+            connection.executemany(rows.UPSERT_INCIDENT, map(rows.incident_row, entry.incidents))
+            connection.executemany(rows.UPSERT_VALUE, entry.values)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def _row(transition: Transition) -> tuple[object, ...]:
-    return (
-        transition.at.isoformat(),
-        transition.subject,
-        transition.name,
-        transition.group,
-        transition.before,
-        transition.after,
-        transition.reason,
-        transition.message,
-    )
-
-
-def _as_read(row: sqlite3.Row) -> dict[str, object]:
-    read = {key: row[key] for key in row.keys() if key != "grp"}  # noqa: SIM118 - a Row iterates its values
-    return {**read, "at": datetime.fromisoformat(row["at"]), "group": row["grp"]}
 
 
 def _explain(path: Path, error: Exception) -> str:

@@ -21,6 +21,29 @@ STEPS = (
     );
     CREATE TABLE value (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE transition ADD COLUMN incident TEXT;
+    CREATE INDEX transition_incident ON transition (incident);
+    CREATE TABLE incident (
+        id TEXT PRIMARY KEY,
+        opened_at TEXT NOT NULL,
+        closed_at TEXT,
+        url TEXT,
+        code TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        message TEXT NOT NULL,
+        acknowledged_by TEXT,
+        acknowledged_why TEXT,
+        acknowledged_at TEXT
+    );
+    CREATE INDEX incident_opened_at ON incident (opened_at);
+    CREATE TABLE report (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        machine TEXT NOT NULL,
+        body TEXT NOT NULL
+    );
+    """,
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from agent.alerts.plan import Told
 from agent.health.stages import Held, Memory, Stage
 from agent.model import Incident, Severity, Status
+from agent.store.rows import incident_row, read_incident
 
 KEY = "core:snapshot"
 
@@ -23,9 +24,17 @@ class Snapshot:
     states: Mapping[str, tuple[str, datetime]]
     memory: Memory
     told: Told | None
+    incident: Incident | None = None
 
 
-def pack(revision: int, statuses: Mapping[str, Status], memory: Memory, told: Told | None) -> str:
+def pack(
+    revision: int,
+    statuses: Mapping[str, Status],
+    memory: Memory,
+    *,
+    told: Told | None = None,
+    incident: Incident | None = None,
+) -> str:
     """Write a snapshot as text; a machine that is unknown now keeps what was known before."""
     states = {
         name: (status.resumes if status.is_unknown else (status.state, status.since))
@@ -48,6 +57,7 @@ def pack(revision: int, statuses: Mapping[str, Status], memory: Memory, told: To
                 for (rule, group), turns in memory.turns.items()
             ],
             "told": _pack_told(told),
+            "incident": incident_row(incident) if incident is not None else None,
         }
     )
 
@@ -71,6 +81,7 @@ def unpack(text: str) -> Snapshot:
             at=at(read["at"]) if read["at"] is not None else None,
         ),
         told=_unpack_told(read["told"]),
+        incident=read_incident(read["incident"]) if read.get("incident") else None,
     )
 
 
@@ -78,7 +89,7 @@ def _pack_told(told: Told | None) -> dict[str, object] | None:
     if told is None:
         return None
     return {
-        "incident": [told.incident.id, told.incident.opened_at.isoformat(), told.incident.url],
+        "incident": incident_row(told.incident),
         "code": told.code,
         "severity": told.severity,
         "since": told.since.isoformat(),
@@ -88,9 +99,8 @@ def _pack_told(told: Told | None) -> dict[str, object] | None:
 def _unpack_told(read: dict[str, Any] | None) -> Told | None:
     if read is None:
         return None
-    id_, opened_at, url = read["incident"]
     return Told(
-        incident=Incident(id=id_, opened_at=datetime.fromisoformat(opened_at), url=url),
+        incident=read_incident(read["incident"]),
         code=read["code"],
         severity=Severity(read["severity"]),
         since=datetime.fromisoformat(read["since"]),

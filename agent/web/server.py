@@ -13,6 +13,7 @@ from agent.web.guard import guard
 from agent.web.login import Login
 from agent.web.page import Page
 from agent.web.routes import add_routes
+from agent.web.steering import Steering
 from agent.web.system import System
 
 BODY_LIMIT = 64 * 1024
@@ -29,7 +30,14 @@ class WebServer:
         self._streams = Streams(agent.publisher, agent.clock)
         hosts = Hosts(server, base_url, listener.getsockname()[1])
         self._app = web.Application(middlewares=[guard(access, hosts)], client_max_size=BODY_LIMIT)
-        for part in (System(agent), Login(agent, access, base_url), Page(access), self._streams):
+        parts = (
+            System(agent),
+            Steering(agent),
+            Login(agent, access, base_url),
+            Page(access),
+            self._streams,
+        )
+        for part in parts:
             add_routes(self._app, part.routes())
         self._runner: web.AppRunner | None = None
 

@@ -24,7 +24,8 @@ def told(code: str = "FEED_STALE", severity: Severity = Severity.CRITICAL) -> To
 
 
 def planned(before: Told | None, now_is: Answer):
-    return plan(before, now_is, now=NOON, agent="desk", url="http://desk", new_id="n-1")
+    opened = before.incident if before is not None else Incident(id="i-1", opened_at=NOON)
+    return plan(before, now_is, opened, now=NOON, agent="desk", new_id="n-1")
 
 
 @pytest.mark.parametrize(
@@ -49,25 +50,20 @@ def test_each_change_is_told_with_its_reason_or_not_at_all(before, now_is, reaso
     assert (notice.reason if notice else None) == reason
 
 
-def test_a_problem_opens_an_incident_and_its_recovery_closes_it_with_the_duration() -> None:
-    first = planned(None, answer())
-    assert first.notice is not None
-    assert first.told is not None
-    assert first.notice.incident == Incident(id="n-1", opened_at=NOON, url="http://desk")
+def test_a_recovery_says_how_long_it_lasted() -> None:
     later = plan(
-        first.told,
+        told(),
         answer("LIVE", Severity.OK),
+        told().incident,
         now=NOON + timedelta(minutes=3),
         agent="desk",
-        url="",
         new_id="n-2",
     )
     assert later.told is None
     assert later.notice is not None
     assert (later.notice.type, later.notice.id) == (NoticeType.RECOVERY, "n-2")
-    assert later.notice.incident == first.notice.incident
-    assert later.notice.duration == timedelta(minutes=3)
-    assert later.notice.message == "FEED_STALE is over after 3m. Words"
+    assert later.notice.duration == timedelta(minutes=8)
+    assert later.notice.message == "FEED_STALE is over after 8m. Words"
 
 
 def test_a_change_of_cause_stays_in_the_incident() -> None:
@@ -75,3 +71,9 @@ def test_a_change_of_cause_stays_in_the_incident() -> None:
     assert changed.notice is not None
     assert changed.notice.incident is not None
     assert changed.notice.incident.id == "i-1"
+
+
+def test_a_silenced_problem_is_not_told_and_its_end_is_nobodys_business() -> None:
+    quiet = Answer(code="FEED_STALE", severity=Severity.CRITICAL, message="W", since=NOON, is_silenced=True)
+    assert planned(None, quiet).notice is None
+    assert planned(None, answer("LIVE", Severity.OK)).notice is None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from agent.errors import StoreError
-from agent.model import Subject, Transition
+from agent.model import Incident, Severity, Subject, Transition
 from agent.store.journal import Entry, Journal
 from agent.store.migrations import STEPS
 
@@ -34,7 +35,7 @@ async def journal(tmp_path):
 
 async def written(journal: Journal, entry: Entry) -> StoreError | None:
     done: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
-    journal.append(Entry(entry.transitions, entry.values, done.set_result))
+    journal.append(replace(entry, written=done.set_result))
     return await asyncio.wait_for(done, 10)
 
 
@@ -88,6 +89,7 @@ async def test_a_writer_that_cannot_write_says_so_and_goes_on_afterwards(journal
     assert error is not None
     assert "journal.sqlite" in str(error)
     blocker.execute(STEPS[0].split(";")[0])
+    blocker.execute(STEPS[1].split(";")[0])
     blocker.close()
     assert await written(journal, Entry((edge("C"),))) is None
     assert [row["name"] for row in await journal.history(limit=9)] == ["C"]
@@ -116,3 +118,40 @@ def test_a_folder_in_the_way_is_named(tmp_path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(StoreError, match="data"):
         Journal(tmp_path / "data" / "journal.sqlite").open()
+
+
+async def test_an_incident_is_kept_with_its_timeline(journal) -> None:
+    incident = Incident(id="i-1", opened_at=NOON, code="FEED_STALE", severity=Severity.CRITICAL, message="m")
+    await written(journal, Entry((replace(edge("A"), incident="i-1"), edge("B")), incidents=(incident,)))
+    closed = replace(incident, closed_at=NOON + timedelta(minutes=3))
+    await written(journal, Entry((replace(edge("C"), incident="i-1"),), incidents=(closed,)))
+    assert await journal.incidents() == [closed]
+    found, timeline = await journal.incident("i-1")
+    assert found == closed
+    assert [row["name"] for row in timeline] == ["A", "C"]
+    assert await journal.incident("none") is None
+
+
+async def test_incidents_are_paged_by_the_instant_they_opened(journal) -> None:
+    many = tuple(
+        Incident(id=str(n), opened_at=NOON + timedelta(minutes=n), severity=Severity.WARNING)
+        for n in range(5)
+    )
+    await written(journal, Entry(incidents=many))
+    first = await journal.incidents(limit=2)
+    second = await journal.incidents(limit=2, before=first[-1].opened_at)
+    assert [one.id for one in (*first, *second)] == ["4", "3", "2", "1"]
+
+
+async def test_a_journal_of_the_first_schema_is_brought_forward_with_what_it_has(tmp_path) -> None:
+    path = tmp_path / "journal.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(STEPS[0])
+    connection.execute("INSERT INTO value VALUES ('k', 'kept')")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    journal = Journal(path)
+    journal.open()
+    assert journal.value("k") == "kept"
+    assert await journal.incidents() == []

@@ -37,15 +37,16 @@ def test_everything_comes_back() -> None:
         severity=Severity.CRITICAL,
         since=NOON,
     )
-    read = unpack(pack(7, {"feed": status}, memory, told))
+    read = unpack(pack(7, {"feed": status}, memory, told=told, incident=told.incident))
     assert (read.revision, read.memory, read.told) == (7, memory, told)
+    assert read.incident == told.incident
     assert read.states == {"feed": ("STALE", NOON)}
 
 
 def test_a_machine_that_is_unknown_now_hands_on_what_was_known_before() -> None:
     status = replace(unprobed(MACHINE, NOON), resumes=("STALE", NOON))
-    assert unpack(pack(1, {"feed": status}, Memory(NOON), None)).states == {"feed": ("STALE", NOON)}
-    assert unpack(pack(1, {"feed": unprobed(MACHINE, NOON)}, Memory(NOON), None)).states == {}
+    assert unpack(pack(1, {"feed": status}, Memory(NOON))).states == {"feed": ("STALE", NOON)}
+    assert unpack(pack(1, {"feed": unprobed(MACHINE, NOON)}, Memory(NOON))).states == {}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"revision": 1}'])

@@ -1,0 +1,130 @@
+"""Replays recorded reports through the very line that the agent runs, in no time and without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.config.blueprint import Blueprint
+from agent.health import self_check
+from agent.health.document import AgentPart, HealthDocument
+from agent.model import Notice
+from agent.runtime.core import Consequences, Core
+from agent.runtime.publishing import Published, Publisher
+from agent.store.journal import Entry
+from agent.store.rows import Received
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the line said at one instant: the document, when its answer changed, and the notices."""
+
+    at: datetime
+    document: HealthDocument | None
+    notices: tuple[Notice, ...]
+
+
+class ReplayClock:
+    """Stands where the replay has come to."""
+
+    def __init__(self, start: datetime) -> None:
+        self._start = start
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return (self._now - self._start).total_seconds()
+
+    def move_to(self, instant: datetime) -> None:
+        self._now = max(self._now, instant)
+
+
+class _Forgetful:
+    """A store that writes nothing and says at once that it has."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    def append(self, entry: Entry) -> None:
+        self._values.update(entry.values)
+        if entry.written is not None:
+            entry.written(None)
+
+    def value(self, key: str) -> str | None:
+        return self._values.get(key)
+
+
+class _Unrendered(Publisher):
+    """Keeps the document and renders no bytes of it."""
+
+    def _ready(self, document: HealthDocument) -> Published:
+        return Published(document, b"", "")
+
+
+class Replay:
+    """One replay from `start` on; `feed` reports in order, then `finish` at the end of the day."""
+
+    def __init__(self, blueprint: Blueprint, start: datetime) -> None:
+        self._clock = ReplayClock(start)
+        self._publisher = _Unrendered()
+        self._notices: list[Notice] = []
+        self._wake_at: datetime | None = None
+        self._last: tuple[str, str] | None = None
+        agent = AgentPart(name=blueprint.settings.name, version="replay", started_at=start)
+        self._core = Core(
+            blueprint.ruleset,
+            clock=self._clock,
+            journal=_Forgetful(),
+            publisher=self._publisher,
+            believed_for=believed_for(blueprint),
+            consequences=Consequences(
+                ask=lambda name: None,
+                wake_at=self._arm,
+                statuses_changed=lambda statuses: None,
+                notify=self._notices.append,
+                published=lambda: None,
+                stored=lambda error: None,
+                describe=lambda: agent,
+            ),
+        )
+        self._core.evaluate()
+
+    def feed(self, received: Iterable[Received]) -> Iterator[Moment]:
+        """Take in reports, waking at every instant in between that the line itself named."""
+        known = set(self._core.machines)
+        for one in received:
+            if one.machine not in known:
+                continue
+            yield from self.run_until(one.at)
+            self._core.accept(one.machine, one.report)
+            yield from self._said()
+
+    def run_until(self, end: datetime) -> Iterator[Moment]:
+        """Let time pass, and evaluate whenever time alone may change something."""
+        while self._wake_at is not None and self._wake_at <= end:
+            self._clock.move_to(self._wake_at)
+            self._core.evaluate()
+            yield from self._said()
+        self._clock.move_to(end)
+
+    def _arm(self, instant: datetime | None) -> None:
+        self._wake_at = instant
+
+    def _said(self) -> Iterator[Moment]:
+        latest = self._publisher.latest
+        document = latest.document if latest is not None else None
+        answer = (document.code, document.severity) if document is not None else None
+        changed = answer != self._last
+        self._last = answer
+        if changed or self._notices:
+            yield Moment(self._clock.now(), document if changed else None, tuple(self._notices))
+            self._notices.clear()
+
+
+def believed_for(blueprint: Blueprint) -> Mapping[str, timedelta]:
+    """How long each machine's report is believed where it does not say so itself."""
+    spans = {plan.machine.name: plan.every * 2 + plan.timeout for plan in blueprint.machines}
+    return {**spans, self_check.NAME: self_check.VALID_FOR}

@@ -1,0 +1,125 @@
+"""How values become rows of the journal, and rows values."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent.model import Acknowledgement, Incident, Report, Severity, Transition
+
+INSERT_TRANSITION = (
+    "INSERT INTO transition (at, subject, name, grp, before, after, reason, message, incident)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+UPSERT_INCIDENT = (
+    "INSERT OR REPLACE INTO incident (id, opened_at, closed_at, url, code, severity, message,"
+    " acknowledged_by, acknowledged_why, acknowledged_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+UPSERT_VALUE = (
+    "INSERT INTO value (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+INSERT_REPORT = "INSERT INTO report (at, machine, body) VALUES (?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A report as it came in: when it was folded, and from which machine."""
+
+    at: datetime
+    machine: str
+    report: Report
+
+
+def transition_row(edge: Transition) -> tuple[object, ...]:
+    return (
+        edge.at.isoformat(),
+        edge.subject,
+        edge.name,
+        edge.group,
+        edge.before,
+        edge.after,
+        edge.reason,
+        edge.message,
+        edge.incident,
+    )
+
+
+def read_transition(row: sqlite3.Row) -> dict[str, object]:
+    kept = {key: row[key] for key in row.keys() if key != "grp"}  # noqa: SIM118 - a Row iterates its values
+    return {**kept, "at": datetime.fromisoformat(row["at"]), "group": row["grp"]}
+
+
+def incident_row(incident: Incident) -> tuple[object, ...]:
+    word = incident.acknowledged
+    return (
+        incident.id,
+        incident.opened_at.isoformat(),
+        _iso(incident.closed_at),
+        incident.url,
+        incident.code,
+        incident.severity,
+        incident.message,
+        word.who if word else None,
+        word.why if word else None,
+        word.at.isoformat() if word else None,
+    )
+
+
+def read_incident(row: Sequence[Any]) -> Incident:
+    id_, opened_at, closed_at, url, code, severity, message, who, why, at = row
+    word = None
+    if who is not None:
+        word = Acknowledgement(who=who, why=why, at=datetime.fromisoformat(at))
+    return Incident(
+        id=id_,
+        opened_at=datetime.fromisoformat(opened_at),
+        closed_at=datetime.fromisoformat(closed_at) if closed_at else None,
+        url=url,
+        code=code,
+        severity=Severity(severity),
+        message=message,
+        acknowledged=word,
+    )
+
+
+def report_row(received: Received) -> tuple[str, str, str]:
+    return (received.at.isoformat(), received.machine, report_text(received.report))
+
+
+def report_text(report: Report) -> str:
+    """A report as one line of JSON."""
+    body = {
+        "state": report.state,
+        "reason": report.reason,
+        "observed_at": report.observed_at.isoformat(),
+        "message": report.message,
+        "valid_for_s": report.valid_for.total_seconds() if report.valid_for is not None else None,
+        "next_change_at": _iso(report.next_change_at),
+        "attributes": report.attributes,
+        "measures": report.measures,
+    }
+    return json.dumps({key: value for key, value in body.items() if value not in (None, "", {})})
+
+
+def read_report(text: str) -> Report:
+    """A report from its line of JSON. Raises `ValueError` or `KeyError` for one that is none."""
+    body: dict[str, Any] = json.loads(text)
+    valid_for, next_change = body.get("valid_for_s"), body.get("next_change_at")
+    return Report(
+        state=body["state"],
+        reason=body["reason"],
+        observed_at=datetime.fromisoformat(body["observed_at"]),
+        message=body.get("message", ""),
+        valid_for=timedelta(seconds=valid_for) if valid_for is not None else None,
+        next_change_at=datetime.fromisoformat(next_change) if next_change else None,
+        attributes=body.get("attributes", {}),
+        measures=body.get("measures", {}),
+    )
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant is not None else None

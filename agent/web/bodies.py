@@ -1,0 +1,34 @@
+"""What people send: JSON bodies, checked, with a problem answer that names every fault."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from agent.web.problems import problem
+
+B = TypeVar("B", bound=BaseModel)
+
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
+]
+"""A line of text from a person."""
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+async def read(request: web.Request, model: type[B]) -> B | web.Response:
+    """The body as the model has it, or the answer that says what is wrong with it."""
+    try:
+        return model.model_validate(json.loads(await request.text() or "{}"))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        faults = [{"at": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in found]
+        return problem(422, "The body cannot be used.", faults=faults)
+    except (ValueError, RecursionError):
+        return problem(400, "The body is not JSON.")

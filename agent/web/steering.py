@@ -1,0 +1,172 @@
+"""Incidents, silences and the explanation of the rules: what people do about problems."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field, model_validator
+
+from agent.errors import StoreError
+from agent.model import Incident, Silence
+from agent.runtime.agent import Agent
+from agent.runtime.publishing import as_json
+from agent.settings import Duration
+from agent.store.silences import silence_body
+from agent.web.access import Scope
+from agent.web.bodies import Body, Line, read
+from agent.web.problems import problem
+from agent.web.routes import Route
+
+log = logging.getLogger(__name__)
+
+LONGEST_SILENCE = timedelta(hours=24)
+PAGE_LIMIT = 500
+
+
+class Acknowledge(Body):
+    """`POST /incidents/{id}/ack`."""
+
+    who: Line
+    why: Line
+
+
+class AskForQuiet(Body):
+    """`POST /silences`: what it names must all be so of a problem."""
+
+    who: Line
+    why: Line
+    duration: Annotated[Duration, Field(gt=timedelta(0), le=LONGEST_SILENCE)]
+    rule: Line | None = None
+    code: Line | None = None
+    machine: Line | None = None
+    group: Line | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> AskForQuiet:
+        if not any((self.rule, self.code, self.machine, self.group)):
+            raise ValueError("name a rule, a code, a machine or a group: not everything can be silenced")
+        return self
+
+
+class Steering:
+    """The handlers; each change is journaled with who and why."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def routes(self) -> list[Route]:
+        at = "/api/system"
+        return [
+            Route("GET", f"{at}/explain", Scope.READ, self.explain),
+            Route("GET", f"{at}/incidents", Scope.READ, self.incidents),
+            Route("GET", f"{at}/incidents/{{id}}", Scope.READ, self.incident),
+            Route("POST", f"{at}/incidents/{{id}}/ack", Scope.CONTROL, self.acknowledge),
+            Route("GET", f"{at}/silences", Scope.READ, self.silences),
+            Route("POST", f"{at}/silences", Scope.CONTROL, self.silence),
+            Route("DELETE", f"{at}/silences/{{id}}", Scope.CONTROL, self.end_silence),
+        ]
+
+    async def explain(self, request: web.Request) -> web.StreamResponse:
+        return _json({"rules": [asdict(one) for one in self._agent.core.explain()]})
+
+    async def incidents(self, request: web.Request) -> web.StreamResponse:
+        try:
+            limit = int(request.query.get("limit", "50"))
+            before = request.query.get("before")
+            instant = datetime.fromisoformat(before) if before else None
+        except ValueError:
+            return problem(
+                400, "limit is a whole number, before an instant such as 2026-11-23T09:14:00+05:30."
+            )
+        if not 1 <= limit <= PAGE_LIMIT or (instant is not None and instant.tzinfo is None):
+            return problem(400, f"limit is from 1 to {PAGE_LIMIT}, and an instant has its zone.")
+        try:
+            found = await self._agent.journal.incidents(limit=limit, before=instant)
+        except StoreError as error:
+            return problem(503, str(error))
+        following = found[-1].opened_at if len(found) == limit else None
+        return _json({"incidents": [incident_body(one) for one in found], "next_before": following})
+
+    async def incident(self, request: web.Request) -> web.StreamResponse:
+        try:
+            found = await self._agent.journal.incident(request.match_info["id"])
+        except StoreError as error:
+            return problem(503, str(error))
+        if found is None:
+            return problem(404, "There is no such incident.")
+        return _json({**incident_body(found[0]), "timeline": found[1]})
+
+    async def acknowledge(self, request: web.Request) -> web.StreamResponse:
+        body = await read(request, Acknowledge)
+        if isinstance(body, web.Response):
+            return body
+        try:
+            incident = self._agent.core.acknowledge(request.match_info["id"], body.who, body.why)
+        except LookupError:
+            present = self._agent.core.incident
+            hint = f"The open one is {present.id}." if present is not None else "None is open."
+            return problem(404, f"That incident is not open. {hint}")
+        log.info("incident %s is acknowledged by %s: %s", incident.id, body.who, body.why)
+        return _json(incident_body(incident))
+
+    async def silences(self, request: web.Request) -> web.StreamResponse:
+        return _json({"silences": [self._silence_body(one) for one in self._agent.core.quiet]})
+
+    async def silence(self, request: web.Request) -> web.StreamResponse:
+        body = await read(request, AskForQuiet)
+        if isinstance(body, web.Response):
+            return body
+        unknown = self._unknown(body)
+        if unknown is not None:
+            return unknown
+        now = self._agent.clock.now()
+        silence = Silence(
+            id=uuid.uuid4().hex[:12],
+            starts_at=now,
+            ends_at=now + body.duration,
+            **body.model_dump(exclude={"duration"}),
+        )
+        self._agent.core.silence(silence)
+        log.info("silence %s until %s by %s: %s", silence.id, silence.ends_at, body.who, body.why)
+        return _json(self._silence_body(silence), 201)
+
+    async def end_silence(self, request: web.Request) -> web.StreamResponse:
+        try:
+            ended = self._agent.core.end_silence(request.match_info["id"])
+        except LookupError:
+            return problem(404, "There is no such silence, or it has ended.")
+        log.info("silence %s is ended", ended.id)
+        return _json(self._silence_body(ended))
+
+    def _unknown(self, body: AskForQuiet) -> web.Response | None:
+        """A silence of something that is not there would silence nothing, and nobody would know."""
+        blueprint = self._agent.blueprint
+        known = {
+            "rule": {rule.id for rule in blueprint.rules},
+            "code": {rule.code for rule in blueprint.rules},
+            "machine": {machine.name for machine in blueprint.ruleset.machines},
+            "group": {machine.group for machine in blueprint.ruleset.machines if machine.group},
+        }
+        for name, words in known.items():
+            word = getattr(body, name)
+            if word is not None and word not in words:
+                return problem(422, f"There is no {name} {word!r}.", known=sorted(words))
+        return None
+
+    def _silence_body(self, silence: Silence) -> dict[str, object]:
+        now = self._agent.clock.now()
+        return {**silence_body(silence), "active": silence.starts_at <= now < silence.ends_at}
+
+
+def incident_body(incident: Incident) -> dict[str, object]:
+    """An incident as JSON has it."""
+    return asdict(incident)
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=as_json(body), content_type="application/json")
