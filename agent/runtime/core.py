@@ -13,13 +13,13 @@ from agent.health import fold as folding
 from agent.health import stages
 from agent.health.answer import Evaluation
 from agent.health.diff import diff
-from agent.health.document import AgentPart, compose
+from agent.health.document import AgentPart, HealthDocument, compose
 from agent.health.evaluate import evaluate
 from agent.health.explain import Explanation, explain
 from agent.health.rules import Ruleset
 from agent.health.stages import Memory, Stage
 from agent.model import Incident, Notice, Report, Silence, Status, Subject, Transition
-from agent.runtime.publishing import Published, Publisher
+from agent.runtime.publishing import Documented, Press
 from agent.runtime.telling import Consequence, Telling, stamped
 from agent.store import snapshot
 from agent.store.journal import Entry, Store
@@ -62,7 +62,7 @@ class Core:
         *,
         clock: Now,
         journal: Store,
-        publisher: Publisher,
+        publisher: Press,
         believed_for: Mapping[str, timedelta],
         consequences: Consequences,
         former: Snapshot | None = None,
@@ -199,18 +199,21 @@ class Core:
         self._telling.shift(step)
         self.evaluate()
 
-    def _publish(self, evaluation: Evaluation, now: datetime) -> Published:
-        part = self._do.describe()
+    def _publish(self, evaluation: Evaluation, now: datetime) -> Documented:
         revision = self._publisher.revision
-        return self._publisher.publish(compose(self._ruleset, evaluation, part, revision=revision, now=now))
 
-    def _record(self, edges: tuple[Transition, ...], published: Published, now: datetime) -> None:
+        def draft() -> HealthDocument:
+            return compose(self._ruleset, evaluation, self._do.describe(), revision=revision, now=now)
+
+        return self._publisher.publish(draft)
+
+    def _record(self, edges: tuple[Transition, ...], published: Documented, now: datetime) -> None:
         """Journal what has changed, and have it told once it is on disk, or known not to be."""
         evaluation = self._evaluation
         if evaluation is None:
             return
         incident = self._telling.incident
-        consequence = self._telling.follow(evaluation, published.document, now)
+        consequence = self._telling.follow(evaluation, published, now)
         if not edges and not consequence.notices and consequence.incident is None:
             return
         for edge in edges:

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from agent.health.document import VALID_FOR, HealthDocument, content
 from agent.watched import Watched
+
+
+class Documented(Protocol):
+    """Something that has the document of an evaluation, or makes it when it is looked at."""
+
+    @property
+    def document(self) -> HealthDocument: ...
+
+
+class Press(Protocol):
+    """Where the core brings its documents."""
+
+    @property
+    def revision(self) -> int: ...
+
+    def publish(self, draft: Callable[[], HealthDocument]) -> Documented: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +56,15 @@ class Publisher:
     def revision(self) -> int:
         return self._revision
 
-    def publish(self, document: HealthDocument) -> Published:
+    def publish(self, draft: Callable[[], HealthDocument]) -> Published:
         """Publish a document; its revision rises if its content is another."""
+        document = draft()
         present = content(document)
         changed = present != self._content
         if changed:
             self._content = present
             self._revision += 1
-        self.latest = self._ready(document.model_copy(update={"revision": self._revision}))
+        self.latest = _ready(document.model_copy(update={"revision": self._revision}))
         self.revised.set(self._revision)
         return self.latest
 
@@ -54,12 +73,13 @@ class Publisher:
         if self.latest is None:
             return
         stamps = {"generated_at": now, "valid_until": now + VALID_FOR}
-        self.latest = self._ready(self.latest.document.model_copy(update=stamps))
+        self.latest = _ready(self.latest.document.model_copy(update=stamps))
         self.renewed.set(now)
 
-    def _ready(self, document: HealthDocument) -> Published:
-        body = document.model_dump_json(by_alias=True).encode()
-        return Published(document, body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
+
+def _ready(document: HealthDocument) -> Published:
+    body = document.model_dump_json(by_alias=True).encode()
+    return Published(document, body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
 
 
 def summary(document: HealthDocument) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,6 @@ from agent.health import self_check
 from agent.health.document import AgentPart, HealthDocument
 from agent.model import Notice
 from agent.runtime.core import Consequences, Core
-from agent.runtime.publishing import Published, Publisher
 from agent.store.journal import Entry
 from agent.store.rows import Received
 
@@ -57,11 +56,26 @@ class _Forgetful:
         return self._values.get(key)
 
 
-class _Unrendered(Publisher):
-    """Keeps the document and renders no bytes of it."""
+class _Drafts:
+    """Keeps the latest draft, and makes the document when somebody looks at it."""
 
-    def _ready(self, document: HealthDocument) -> Published:
-        return Published(document, b"", "")
+    revision = 0
+
+    def __init__(self) -> None:
+        self._draft: Callable[[], HealthDocument] | None = None
+        self._document: HealthDocument | None = None
+
+    def publish(self, draft: Callable[[], HealthDocument]) -> _Drafts:
+        self._draft, self._document = draft, None
+        return self
+
+    @property
+    def document(self) -> HealthDocument:
+        if self._document is None:
+            if self._draft is None:
+                raise LookupError("nothing has been evaluated yet")
+            self._document = self._draft()
+        return self._document
 
 
 class Replay:
@@ -69,7 +83,7 @@ class Replay:
 
     def __init__(self, blueprint: Blueprint, start: datetime) -> None:
         self._clock = ReplayClock(start)
-        self._publisher = _Unrendered()
+        self._publisher = _Drafts()
         self._notices: list[Notice] = []
         self._wake_at: datetime | None = None
         self._last: tuple[str, str] | None = None
@@ -114,13 +128,13 @@ class Replay:
         self._wake_at = instant
 
     def _said(self) -> Iterator[Moment]:
-        latest = self._publisher.latest
-        document = latest.document if latest is not None else None
-        answer = (document.code, document.severity) if document is not None else None
-        changed = answer != self._last
-        self._last = answer
+        evaluation = self._core.evaluation
+        lead = (evaluation.lead.code, evaluation.lead.severity) if evaluation is not None else None
+        changed = lead != self._last
+        self._last = lead
         if changed or self._notices:
-            yield Moment(self._clock.now(), document if changed else None, tuple(self._notices))
+            document = self._publisher.document if changed else None
+            yield Moment(self._clock.now(), document, tuple(self._notices))
             self._notices.clear()
 
 

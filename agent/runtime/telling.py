@@ -14,7 +14,7 @@ from agent.health.deadlines import Reminder
 from agent.health.document import HealthDocument, action_for
 from agent.health.evaluate import cause_of
 from agent.model import Action, Incident, Notice, Severity, Subject, Transition
-from agent.runtime.publishing import summary
+from agent.runtime.publishing import Documented, summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,14 @@ class Telling:
         self._reminded: set[object] = set()
         self._gist: object = None
 
-    def follow(self, evaluation: Evaluation, document: HealthDocument, now: datetime) -> Consequence:
+    def follow(self, evaluation: Evaluation, published: Documented, now: datetime) -> Consequence:
         """What an evaluation leads to; nothing while the agent starts, or its answer is the same."""
         lead = evaluation.lead
         gist = (lead.code, lead.severity, lead.is_clearing, lead.is_silenced)
         if evaluation.is_starting or (gist == self._gist and not evaluation.reminders):
             return Consequence()
         self._gist = gist
+        document = published.document
         answer = _answer(evaluation, document)
         before = self.incident
         tracked = incidents.track(before, answer, now=now, url=self._url, new_id=_new_id())
