@@ -17,7 +17,7 @@ from agent.model import Notice
 from agent.runtime.replay import Replay
 from agent.store.rows import Received, read_report
 
-AFTERWARDS = timedelta(minutes=1)
+AFTERWARDS = timedelta(seconds=5)
 """How long the last reports are looked at after they came in."""
 
 

@@ -26,7 +26,8 @@ def fold(status: Status, report: Report, *, believed_for: timedelta) -> Status:
     `believed_for` holds where the report does not say how long it is valid. `since` stays as
     long as the state does; a state that a former run of the agent knew goes on from there.
     """
-    if report.observed_at < status.observed_at:
+    has_spoken = status.reason != CoreReason.NOT_PROBED
+    if has_spoken and report.observed_at < status.observed_at:
         return status
     if report.state == status.state:
         since = status.since

@@ -113,15 +113,17 @@ class Core:
 
     def accept(self, name: str, report: Report) -> None:
         """Take in a report that has passed the border."""
-        status = self._statuses[name]
-        received = Received(self._clock.now(), name, report)
-        self._journal.append(Entry(reports=(received,)))
-        self._statuses[name] = folding.fold(status, report, believed_for=self._believed_for[name])
-        self.evaluate()
+        now = self._clock.now()
+        self._journal.append(Entry(reports=(Received(now, name, report),)))
+        believed_for = self._believed_for[name]
+        self._statuses[name] = folding.fold(self._statuses[name], report, believed_for=believed_for)
+        self._evaluate(now)
 
     def evaluate(self) -> None:
         """Evaluate at this instant, and let follow what follows."""
-        now = self._clock.now()
+        self._evaluate(self._clock.now())
+
+    def _evaluate(self, now: datetime) -> None:
         before = self._evaluation
         self._quiet = tuple(one for one in self._quiet if now < one.ends_at + KEEP_ENDED)
         after = evaluate(self._ruleset, self._statuses, self._memory, now, self._quiet)

@@ -31,6 +31,11 @@ def test_a_report_older_than_what_is_known_changes_nothing() -> None:
     assert fold(known, report("CONNECTED", NOON - MINUTE), believed_for=MINUTE) is known
 
 
+def test_a_first_report_counts_even_if_it_was_made_a_moment_before_the_agent_looked() -> None:
+    first = fold(unprobed(MACHINE, NOON), report("STALE", NOON - MINUTE), believed_for=MINUTE)
+    assert (first.state, first.since) == ("STALE", NOON - MINUTE)
+
+
 def test_a_state_that_a_former_run_knew_goes_on_from_there() -> None:
     before = replace(unprobed(MACHINE, NOON), resumes=("STALE", NOON - 9 * MINUTE))
     same = fold(before, report("STALE"), believed_for=MINUTE)
