@@ -9,6 +9,7 @@ import click
 from agent.cli.options import config_option
 from agent.config.blueprint import Blueprint
 from agent.config.loading import load
+from agent.config.rule_table import notes
 from agent.errors import ConfigError
 
 
@@ -23,6 +24,8 @@ def check(config: Path) -> None:
     if failed:
         raise ConfigError("\n".join(f"{config}: plugin {one.name}: {one.error}" for one in failed))
     click.echo(_account(blueprint))
+    for note in notes(blueprint.rules, blueprint.ruleset):
+        click.echo(f"  note         {note}")
 
 
 def _account(blueprint: Blueprint) -> str:

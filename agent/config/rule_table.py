@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.config.complaints import suggest
 from agent.config.schema import DeadlineTable, RuleTable
-from agent.health.rules import ANY, Limit, Match, Rule
+from agent.health.rules import ANY, MARKET, Limit, Match, Rule, Ruleset
 from agent.model import UNKNOWN, Action, Machine, Severity
 from agent.registry import OfferedRule
 
@@ -163,6 +163,31 @@ def check_deadlines(
         if deadline.action is not None and deadline.action not in ACTIONS:
             found.append(((*at, "action"), _unknown("action", deadline.action, ACTIONS)))
     return found
+
+
+def notes(rules: Sequence[Rule], ruleset: Ruleset) -> list[str]:
+    """What is no fault and may surprise: rules that can never name the answer, or never hold."""
+    found = []
+    bound = {scope.rule.id for scope in ruleset.scopes if all(c.machines for c in scope.conditions)}
+    session = _covered_from(rules)
+    for number, rule in enumerate(rules):
+        roles = ", ".join(role for role, _ in rule.when)
+        if rule.id not in bound:
+            found.append(f"rule {rule.id} never holds: its roles ({roles}) are not all here")
+        elif session is not None and number > session and not rule.names_the_session:
+            found.append(f"rule {rule.id} is listed and never names the answer: it stands behind the session")
+    return found
+
+
+def _covered_from(rules: Sequence[Rule]) -> int | None:
+    """The place from which on the session's rules have named every state of the market."""
+    named: set[str] = set()
+    for number, rule in enumerate(rules):
+        if rule.names_the_session and [role for role, _ in rule.when] == [MARKET]:
+            named |= rule.when[0][1].wanted
+        if ANY in named or {"PRE_OPEN", "LIVE", "CLOSED"} <= named:
+            return number
+    return None
 
 
 def _words(states: Sequence[str] | str) -> Sequence[str]:

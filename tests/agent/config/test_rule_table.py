@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.rule_table import as_rule, check, default_table, place
+from agent.config.rule_table import as_rule, check, default_table, notes, place
 from agent.config.schema import RuleTable
-from agent.health.rules import Limit, Match
+from agent.health.rules import Limit, Match, bind
 from agent.model import Machine, Severity
 from agent.registry import OfferedRule
 
@@ -136,3 +136,19 @@ def test_a_bound_on_a_measure(bound, limit) -> None:
 def test_a_bound_that_is_none_is_refused(bound) -> None:
     with pytest.raises(ValueError, match="measures"):
         rule(measures={"days": bound})
+
+
+def test_a_rule_behind_the_session_is_noted_as_one_that_never_leads() -> None:
+    rules = [as_rule(one) for one in default_table()]
+    agent = Machine(name="agent", kind="agent", role="agent")
+    found = notes(rules, bind(rules, [*MACHINES, agent], session="market"))
+    assert [note.split()[1] for note in found if "behind the session" in note] == [
+        "calendar-ends",
+        "calendar-doubtful",
+    ]
+    assert "rule auth-required never holds: its roles (auth) are not all here" in found
+
+
+def test_a_rule_ahead_of_the_session_is_nothing_to_note() -> None:
+    rules = [as_rule(rule()), as_rule(rule(id="live", severity="ok", when={"market": "*"}))]
+    assert notes(rules, bind(rules, MACHINES, session="market")) == []
