@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import time, timedelta
-from enum import Enum
 from typing import Any, get_args
 
 import pytest
@@ -40,34 +41,22 @@ SEE_BELOW = "see below"
 
 
 def as_toml(value: Any) -> str:
-    """A default as the page writes it."""
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return f"`{str(value).lower()}`"
-        case timedelta():
-            return f'`"{format_duration(value)}"`'
-        case time():
-            return f'`"{value:%H:%M}"`'
-        case Enum():
-            return f'`"{value.value}"`'
-        case str():
-            return f'`"{value}"`'
-        case dict() if value:
-            parts = ", ".join(f"{key} = [{', '.join(map(_quoted, words))}]" for key, words in value.items())
-            return f"`{{ {parts} }}`"
-        case list() | tuple() | dict() if not value:
-            return "`{}`" if isinstance(value, dict) else "`[]`"
-    return f"`{value}`"
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"'
+    """A default as `agent.toml` writes it."""
+    if isinstance(value, timedelta):
+        value = format_duration(value)
+    elif isinstance(value, time):
+        value = f"{value:%H:%M}"
+    elif isinstance(value, Mapping) and value:
+        return "{ " + ", ".join(f"{key} = {as_toml(one)}" for key, one in value.items()) + " }"
+    return json.dumps(value)
 
 
 def default_of(field: FieldInfo) -> str:
-    return "required" if field.is_required() else as_toml(field.get_default(call_default_factory=True))
+    """A default as the page has it."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "none" if value is None else f"`{as_toml(value)}`"
 
 
 def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
