@@ -1,0 +1,47 @@
+"""The agent's report of itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.health.self_check import MACHINE, Facts, self_report
+
+NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "reason", "word"),
+    [
+        pytest.param(Facts(), "WELL", "NOMINAL", "well", id="well"),
+        pytest.param(Facts(store_error="the disk is full"), "DEGRADED", "STORE", "disk", id="store"),
+        pytest.param(Facts(plugin_errors={"x": "broken"}), "DEGRADED", "PLUGIN_ERROR", "x", id="plugin"),
+        pytest.param(
+            Facts(notifier_errors={"s": "503"}), "DEGRADED", "NOTIFIER_FAILING", "503", id="notifier"
+        ),
+        pytest.param(
+            Facts(credential_troubles={"kite": "unreadable"}),
+            "DEGRADED",
+            "CREDENTIAL",
+            "kite",
+            id="credential",
+        ),
+        pytest.param(Facts(loop_lag_ms=500.0), "WELL", "NOMINAL", "well", id="a little late"),
+        pytest.param(Facts(loop_lag_ms=500.1), "DEGRADED", "LOOP_LAG", "held up", id="too late"),
+    ],
+)
+def test_each_trouble_has_its_reason_and_words(facts, state, reason, word) -> None:
+    report = self_report(facts, {}, NOON)
+    assert (report.state, report.reason) == (state, reason)
+    assert word in report.message
+    assert report.state in MACHINE.states
+    assert report.reason in MACHINE.reasons
+
+
+def test_the_gravest_names_it_and_all_are_told() -> None:
+    facts = Facts(store_error="full", plugin_errors={"x": "broken"}, notifier_errors={"s": "503"})
+    report = self_report(facts, {}, NOON)
+    assert report.reason == "STORE"
+    for word in ("full", "broken", "503"):
+        assert word in report.message
