@@ -14,12 +14,12 @@ from pydantic import Field, model_validator
 from agent.errors import StoreError
 from agent.model import Incident, Silence
 from agent.runtime.agent import Agent
-from agent.runtime.publishing import as_json
 from agent.settings import Duration
 from agent.store.silences import silence_body
 from agent.web.access import Scope
 from agent.web.bodies import Body, Line, read
 from agent.web.problems import problem
+from agent.web.replies import reply
 from agent.web.routes import Route
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Steering:
         ]
 
     async def explain(self, request: web.Request) -> web.StreamResponse:
-        return _json({"rules": [asdict(one) for one in self._agent.core.explain()]})
+        return reply({"rules": [asdict(one) for one in self._agent.core.explain()]})
 
     async def incidents(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -90,7 +90,7 @@ class Steering:
         except StoreError as error:
             return problem(503, str(error))
         following = found[-1].opened_at if len(found) == limit else None
-        return _json({"incidents": [incident_body(one) for one in found], "next_before": following})
+        return reply({"incidents": [incident_body(one) for one in found], "next_before": following})
 
     async def incident(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -99,7 +99,7 @@ class Steering:
             return problem(503, str(error))
         if found is None:
             return problem(404, "There is no such incident.")
-        return _json({**incident_body(found[0]), "timeline": found[1]})
+        return reply({**incident_body(found[0]), "timeline": found[1]})
 
     async def acknowledge(self, request: web.Request) -> web.StreamResponse:
         body = await read(request, Acknowledge)
@@ -112,10 +112,10 @@ class Steering:
             hint = f"The open one is {present.id}." if present is not None else "None is open."
             return problem(404, f"That incident is not open. {hint}")
         log.info("incident %s is acknowledged by %s: %s", incident.id, body.who, body.why)
-        return _json(incident_body(incident))
+        return reply(incident_body(incident))
 
     async def silences(self, request: web.Request) -> web.StreamResponse:
-        return _json({"silences": [self._silence_body(one) for one in self._agent.core.quiet]})
+        return reply({"silences": [self._silence_body(one) for one in self._agent.core.quiet]})
 
     async def silence(self, request: web.Request) -> web.StreamResponse:
         body = await read(request, AskForQuiet)
@@ -133,7 +133,7 @@ class Steering:
         )
         self._agent.core.silence(silence)
         log.info("silence %s until %s by %s: %s", silence.id, silence.ends_at, body.who, body.why)
-        return _json(self._silence_body(silence), 201)
+        return reply(self._silence_body(silence), 201)
 
     async def end_silence(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -141,7 +141,7 @@ class Steering:
         except LookupError:
             return problem(404, "There is no such silence, or it has ended.")
         log.info("silence %s is ended", ended.id)
-        return _json(self._silence_body(ended))
+        return reply(self._silence_body(ended))
 
     def _unknown(self, body: AskForQuiet) -> web.Response | None:
         """A silence of something that is not there would silence nothing, and nobody would know."""
@@ -166,7 +166,3 @@ class Steering:
 def incident_body(incident: Incident) -> dict[str, object]:
     """An incident as JSON has it."""
     return asdict(incident)
-
-
-def _json(body: object, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=as_json(body), content_type="application/json")

@@ -7,11 +7,12 @@ from aiohttp import web
 from agent.errors import ActionError, StoreError
 from agent.health.document import HealthDocument, Outcome
 from agent.runtime.agent import Agent
-from agent.runtime.publishing import Published, as_json, summary
+from agent.runtime.publishing import Published, summary
 from agent.web.access import Scope
 from agent.web.guard import CALLER
-from agent.web.health_json import MEDIA_TYPE, health_json
+from agent.web.health_json import MEDIA_TYPE
 from agent.web.problems import problem
+from agent.web.replies import reply
 from agent.web.routes import Route
 
 READ_ACTIONS = frozenset({"verify"})
@@ -44,8 +45,8 @@ class System:
         published = self._published()
         document = published.document
         if MEDIA_TYPE in request.headers.get("Accept", ""):
-            status, body = health_json(document)
-            return web.Response(status=status, body=as_json(body), content_type=MEDIA_TYPE)
+            status, body = healthreply(document)
+            return web.Response(status=status, body=asreply(body), content_type=MEDIA_TYPE)
         if published.etag in request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers={"ETag": published.etag, "Cache-Control": "no-cache"})
         failing = document.status is Outcome.FAIL and request.query.get("strict") == "1"
@@ -58,7 +59,7 @@ class System:
 
     async def summary(self, request: web.Request) -> web.StreamResponse:
         document = self._document()
-        return _json(summary(document), 503 if document.status is Outcome.FAIL else 200)
+        return reply(summary(document), 503 if document.status is Outcome.FAIL else 200)
 
     async def machine(self, request: web.Request) -> web.StreamResponse:
         document = self._document()
@@ -66,7 +67,7 @@ class System:
         part = document.machines.get(name)
         if part is None:
             return _no_machine(document)
-        return _json({"name": name, **part.model_dump(mode="json")})
+        return reply({"name": name, **part.model_dump(mode="json")})
 
     async def act(self, request: web.Request) -> web.StreamResponse:
         name, action = request.match_info["machine"], request.match_info["action"]
@@ -82,7 +83,7 @@ class System:
         except ActionError as error:
             return problem(409, str(error))
         part = self._document().machines[name]
-        return _json({"done": done, "machine": {"name": name, **part.model_dump(mode="json")}})
+        return reply({"done": done, "machine": {"name": name, **part.model_dump(mode="json")}})
 
     async def ready(self, request: web.Request) -> web.StreamResponse:
         document = self._document()
@@ -105,7 +106,7 @@ class System:
         except StoreError as error:
             return problem(503, str(error))
         following = rows[-1]["id"] if len(rows) == limit else None
-        return _json({"transitions": rows, "next_before": following})
+        return reply({"transitions": rows, "next_before": following})
 
     async def livez(self, request: web.Request) -> web.StreamResponse:
         return web.Response(text="ok\n")
@@ -122,7 +123,7 @@ class System:
             "market": document.market.state if document.market is not None else None,
             "valid_until": document.valid_until,
         }
-        return _json(body, 200 if holds else 503)
+        return reply(body, 200 if holds else 503)
 
     def _published(self) -> Published:
         published = self._agent.publisher.latest
@@ -132,10 +133,6 @@ class System:
 
     def _document(self) -> HealthDocument:
         return self._published().document
-
-
-def _json(body: object, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=as_json(body), content_type="application/json")
 
 
 def _no_machine(document: HealthDocument) -> web.StreamResponse:
