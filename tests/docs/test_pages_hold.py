@@ -95,3 +95,9 @@ def test_the_readme_names_the_commands_of_a_stranger() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "**The test command is `make test`.**" in readme
     assert {"make demo", "make test"} <= set(re.findall(r"make \w+", readme))
+
+
+def test_every_benchmark_has_its_figures() -> None:
+    figures = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    scripts = [script.name for script in (ROOT / "benchmarks").glob("*.py")]
+    assert [name for name in scripts if f"python benchmarks/{name}" not in figures] == []
