@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.config.loading import load
+from agent.config.rule_table import as_deadline_rules, as_rule
+from agent.config.schema import DeadlineTable, RuleTable
 
 from .pages import DOCS, ROOT, outside_fences
 
@@ -75,6 +77,16 @@ def test_every_whole_file_in_the_docs_loads(text: str, tmp_path: Path) -> None:
     config = tmp_path / "agent.toml"
     config.write_text(text)
     assert load(config, ENVIRONMENT).ruleset.session is not None
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=name_of)
+def test_every_rule_and_deadline_in_the_docs_is_one(path: Path) -> None:
+    for text in blocks(path, "toml"):
+        tables = tomllib.loads(text)
+        for rule in tables.get("rule", []):
+            as_rule(RuleTable.model_validate(rule))
+        for deadline in tables.get("deadline", []):
+            as_deadline_rules(DeadlineTable.model_validate(deadline))
 
 
 def test_there_is_a_whole_file_in_the_docs() -> None:
