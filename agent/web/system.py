@@ -7,7 +7,7 @@ from aiohttp import web
 from agent.errors import ActionError, StoreError
 from agent.health.document import HealthDocument, Outcome
 from agent.runtime.agent import Agent
-from agent.runtime.publishing import Published, summary
+from agent.runtime.publishing import Published, as_json, summary
 from agent.web.access import Scope
 from agent.web.guard import CALLER
 from agent.web.health_json import MEDIA_TYPE
@@ -45,8 +45,8 @@ class System:
         published = self._published()
         document = published.document
         if MEDIA_TYPE in request.headers.get("Accept", ""):
-            status, body = healthreply(document)
-            return web.Response(status=status, body=asreply(body), content_type=MEDIA_TYPE)
+            status, body = health_json(document)
+            return web.Response(status=status, body=as_json(body), content_type=MEDIA_TYPE)
         if published.etag in request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers={"ETag": published.etag, "Cache-Control": "no-cache"})
         failing = document.status is Outcome.FAIL and request.query.get("strict") == "1"
