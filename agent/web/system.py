@@ -10,7 +10,7 @@ from agent.runtime.agent import Agent
 from agent.runtime.publishing import Published, as_json, summary
 from agent.web.access import Scope
 from agent.web.guard import CALLER
-from agent.web.health_json import MEDIA_TYPE
+from agent.web.health_json import MEDIA_TYPE, health_json
 from agent.web.problems import problem
 from agent.web.replies import reply
 from agent.web.routes import Route
