@@ -69,6 +69,7 @@ async def test_a_stalled_feed_is_stale_in_time_and_comes_back_by_itself(open_des
     assert stale["color"] == "yellow"
     feed = stale["machines"]["feed"]
     assert feed["state"] == "STALE"
+    assert feed["measures"]["tick_age_s"] <= 10.5
     assert not stale["tradable"]
     await desk.sim("feed", fault=None)
     back = await desk.live()
