@@ -5,21 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from agent.alerts.plan import Answer
+from agent.alerts.plan import Answer, Told, is_over
 from agent.model import Acknowledgement, Incident
 
 
 def track(
-    incident: Incident | None, answer: Answer, *, now: datetime, url: str, new_id: str
+    incident: Incident | None,
+    answer: Answer,
+    told: Told | None = None,
+    *,
+    now: datetime,
+    url: str,
+    new_id: str,
 ) -> Incident | None:
     """The incident after an answer: a new one, the same, a worse one, a closed one, or none.
 
-    A problem that is on its way out opens no incident. A closed one is not handed in again.
+    A problem that is on its way out opens no incident. One that matters less for a while does
+    not close it. A closed one is not handed in again.
     """
-    if not answer.severity.is_problem:
-        return replace(incident, closed_at=now) if incident is not None else None
+    if incident is not None and is_over(told.code if told is not None else incident.code, answer):
+        return replace(incident, closed_at=now)
     if incident is None:
-        if answer.is_clearing:
+        if answer.is_clearing or not answer.severity.is_problem:
             return None
         return Incident(
             id=new_id,

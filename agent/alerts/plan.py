@@ -64,7 +64,7 @@ def plan(
     """
     reason = _reason(told, answer)
     if reason is None:
-        return Plan(told, None)
+        return Plan(_eased(told, answer), None)
     incident = incident or (told.incident if told is not None else None)
     if incident is None:
         return Plan(told, None)
@@ -122,10 +122,18 @@ def shift(told: Told | None, step: timedelta) -> Told | None:
     return replace(told, incident=incident, since=told.since + step)
 
 
+def is_over(code: str, answer: Answer) -> bool:
+    """Whether a problem of this code has ended: something else leads, and it is no problem.
+
+    A problem that matters less for a while, such as a missing login on a holiday, is not over.
+    """
+    return not answer.severity.is_problem and answer.code != code
+
+
 def _reason(told: Told | None, answer: Answer) -> NoticeReason | None:
-    if not answer.severity.is_problem:
-        return NoticeReason.RECOVERED if told is not None else None
-    if answer.is_clearing or answer.is_silenced:
+    if told is not None and is_over(told.code, answer):
+        return NoticeReason.RECOVERED
+    if not answer.severity.is_problem or answer.is_clearing or answer.is_silenced:
         return None
     if told is None:
         return NoticeReason.FIRST
@@ -134,6 +142,13 @@ def _reason(told: Told | None, answer: Answer) -> NoticeReason | None:
     if answer.code != told.code:
         return NoticeReason.CAUSE_CHANGED
     return None
+
+
+def _eased(told: Told | None, answer: Answer) -> Told | None:
+    """What is remembered when a problem matters less: it is told anew when it matters more again."""
+    if told is not None and told.code == answer.code and answer.severity.rank < told.severity.rank:
+        return replace(told, severity=answer.severity)
+    return told
 
 
 def _recovery(told: Told, answer: Answer, now: datetime) -> str:

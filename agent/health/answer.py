@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.health.deadlines import Reminder
-from agent.health.rules import Rule
+from agent.health.rules import Key, Rule
 from agent.health.stages import Memory, Stage
 from agent.model import Action, Severity, Status
 
@@ -33,10 +33,14 @@ class Problem:
     silenced_by: str | None = None
     is_flapping: bool = False
 
-    @property
-    def leads(self) -> bool:
-        """Whether it may name the document."""
-        return self.stage is not Stage.PENDING and not self.suppressed_by
+    def may_lead(self, former: Key | None) -> bool:
+        """Whether it may name the document, after `former` did.
+
+        One that is on its way out goes on leading, and does not begin to.
+        """
+        if self.suppressed_by or self.stage is Stage.PENDING:
+            return False
+        return self.stage is Stage.ACTIVE or (self.rule.id, self.group) == former
 
     @property
     def phase(self) -> str:

@@ -55,11 +55,13 @@ def evaluate(
         former=replace(memory, former=None),
     )
     problems = tuple(_problems(moment, after, flaps))
+    leading = next((p for p in problems if p.may_lead(memory.lead)), None)
+    after = replace(after, lead=(leading.rule.id, leading.group) if leading is not None else None)
     return Evaluation(
         statuses=statuses,
         memory=after,
         problems=tuple(p for p in problems if not p.rule.names_the_session),
-        lead=_lead(moment, problems, after),
+        lead=_lead(moment, leading, after),
         next_at=min(_instants(moment, after), default=None),
         ask=_to_ask(moment, after),
         reminders=tuple(_reminders(moment, unmet, memory.at)),
@@ -157,7 +159,7 @@ def _message(rule: Rule, cause: Status | None, session: Status | None) -> str:
     return text
 
 
-def _lead(moment: _Moment, problems: tuple[Problem, ...], memory: Memory) -> Lead:
+def _lead(moment: _Moment, leading: Problem | None, memory: Memory) -> Lead:
     if moment.starting is not None:
         return Lead(
             code=STARTING,
@@ -166,9 +168,8 @@ def _lead(moment: _Moment, problems: tuple[Problem, ...], memory: Memory) -> Lea
             message="Starting: waiting for the first answer of every machine",
             since=memory.started_at,
         )
-    for problem in problems:
-        if problem.leads:
-            return _led_by(problem)
+    if leading is not None:
+        return _led_by(leading)
     return Lead(
         code=NOTHING,
         severity=Severity.UNKNOWN,

@@ -38,6 +38,7 @@ class Memory:
 
     `ended` has the instants at which suppressing problems ended, while that still matters.
     `matched` are the conditions that held, and `turns` when they last came or went.
+    `lead` is the problem that named the answer.
     `at` is the instant of this memory and `former` what was remembered before that instant:
     further evaluations at it start from there, so that the order in which reports of one
     instant come in changes nothing.
@@ -48,6 +49,7 @@ class Memory:
     ended: Mapping[Key, datetime] = field(default_factory=dict)
     matched: frozenset[Key] = frozenset()
     turns: Mapping[Key, tuple[datetime, ...]] = field(default_factory=dict)
+    lead: Key | None = None
     at: datetime | None = None
     former: Memory | None = None
 
@@ -133,5 +135,6 @@ def shift(memory: Memory, step: timedelta) -> Memory:
         ended={key: at + step for key, at in memory.ended.items()},
         matched=memory.matched,
         turns={key: tuple(at + step for at in turns) for key, turns in memory.turns.items()},
+        lead=memory.lead,
         at=memory.at + step if memory.at is not None else None,
     )

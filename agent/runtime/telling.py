@@ -46,7 +46,7 @@ class Telling:
         document = published.document
         answer = _answer(evaluation, document)
         before = self.incident
-        tracked = incidents.track(before, answer, now=now, url=self._url, new_id=_new_id())
+        tracked = incidents.track(before, answer, self.told, now=now, url=self._url, new_id=_new_id())
         self.incident = tracked if tracked is not None and tracked.closed_at is None else None
         agent = document.agent.name
         planned = alerts.plan(self.told, answer, tracked, now=now, agent=agent, new_id=_new_id())

@@ -51,6 +51,7 @@ def pack(
                 for (rule, group), held in memory.held.items()
             ],
             "ended": [[rule, group, at.isoformat()] for (rule, group), at in memory.ended.items()],
+            "lead": memory.lead,
             "matched": sorted(memory.matched, key=str),
             "turns": [
                 [rule, group, [at.isoformat() for at in turns]]
@@ -78,6 +79,7 @@ def unpack(text: str) -> Snapshot:
             ended={(rule, group): at(ended) for rule, group, ended in read["ended"]},
             matched=frozenset((rule, group) for rule, group in read["matched"]),
             turns={(rule, group): tuple(map(at, turns)) for rule, group, turns in read["turns"]},
+            lead=(read["lead"][0], read["lead"][1]) if read["lead"] is not None else None,
             at=at(read["at"]) if read["at"] is not None else None,
         ),
         told=_unpack_told(read["told"]),

@@ -29,6 +29,7 @@ def test_everything_comes_back() -> None:
         {("gone", "kite"): NOON},
         frozenset({("feed-stale", None)}),
         {("feed-stale", None): (NOON, NOON)},
+        ("feed-stale", None),
         NOON,
     )
     told = Told(
