@@ -126,14 +126,14 @@ async def frames(socket: Any) -> AsyncIterator[bytes]:
 
 
 async def next_frame(socket: Any) -> list[bytes]:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         async for frame in frames(socket):
             return packets(frame)
     raise AssertionError("the stream ended")
 
 
 async def next_text(socket: Any) -> Any:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         async for message in socket:
             if message.type is aiohttp.WSMsgType.TEXT:
                 return json.loads(message.data)

@@ -53,9 +53,14 @@ async def well_again(desk: Desk, socket: Any) -> None:
     """Cleared, the stream ticks in the present."""
     await desk.order("feed", {"fault": None})
     desk.clock.advance(seconds=1)
-    async with asyncio.timeout(3):
-        while stamp((await next_frame(socket))[0]) != int(desk.clock.at.timestamp()):
+    async with asyncio.timeout(30):
+        while not any(is_present(packet, desk) for packet in await next_frame(socket)):
             pass
+
+
+def is_present(packet: bytes, desk: Desk) -> bool:
+    """Whether a whole packet speaks of this second; broken ones may still be under way."""
+    return len(packet) in (32, 184) and stamp(packet) == int(desk.clock.at.timestamp())
 
 
 async def test_stall_is_silence_on_old_and_new_sockets_but_the_link_answers(desk: Desk, socket: Any) -> None:
@@ -119,11 +124,11 @@ async def drained_of_pairs(socket: Any) -> None:
 async def test_lag_speaks_of_the_past(desk: Desk, socket: Any) -> None:
     await subscribe(socket, RELIANCE)
     await desk.order("feed", {"fault": "lag", "seconds": 45})
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while stamp((await next_frame(socket))[0]) != int(desk.clock.at.timestamp()) - 45:
             pass
     desk.clock.advance(seconds=10)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while stamp((await next_frame(socket))[0]) != int(desk.clock.at.timestamp()) - 45:
             pass
     await well_again(desk, socket)
@@ -143,7 +148,7 @@ async def test_frozen_repeats_the_same_packet(desk: Desk, socket: Any) -> None:
 
 async def test_drop_closes_once_with_the_code_asked_for(desk: Desk, socket: Any) -> None:
     await desk.order("feed", {"fault": "drop", "code": 1012})
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while (await socket.receive()).type is not aiohttp.WSMsgType.CLOSE:
             pass
     assert socket.close_code == 1012
@@ -165,7 +170,7 @@ async def test_an_aborted_drop_is_a_reset_without_a_word(desk: Desk) -> None:
 async def test_a_drop_leaves_the_standing_fault_in_force(desk: Desk, socket: Any) -> None:
     await desk.order("feed", {"fault": "refuse", "status": 503})
     await desk.order("feed", {"fault": "drop"})
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while not socket.closed:
             await socket.receive()
     with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
@@ -197,7 +202,7 @@ async def test_half_open_hears_nothing_says_nothing_and_answers_no_ping(desk: De
         assert await heard(socket) == []
         assert not socket.closed
         await desk.order("feed", {"fault": None})
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             while (await socket.receive()).type is not aiohttp.WSMsgType.PONG:
                 pass
         await well_again(desk, socket)
@@ -235,7 +240,7 @@ MALFORMED = {
 async def test_malformed_frames_are_broken_as_asked(desk: Desk, socket: Any, kind: str) -> None:
     await subscribe(socket, RELIANCE)
     await desk.order("feed", {"fault": "malformed", "kind": kind})
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while not MALFORMED[kind]((await socket.receive()).data):
             pass
     await well_again(desk, socket)

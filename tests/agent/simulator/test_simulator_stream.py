@@ -63,7 +63,7 @@ async def test_a_mode_holds_for_the_tokens_named(socket: Any, mode: str, lengths
     await socket.send_json({"a": "subscribe", "v": [RELIANCE, NIFTY]})
     await next_frame(socket)
     await socket.send_json({"a": "mode", "v": [mode, [RELIANCE, NIFTY]]})
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while [len(one) for one in await next_frame(socket)] != lengths:
             pass
 
@@ -78,7 +78,7 @@ async def test_an_unsubscribed_token_is_quiet(desk: Desk, socket: Any) -> None:
     await socket.send_json({"a": "subscribe", "v": [RELIANCE, NIFTY]})
     await next_frame(socket)
     await socket.send_json({"a": "unsubscribe", "v": [RELIANCE, 12345]})
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while len(await next_frame(socket)) > 1:
             pass
     [connection] = (await desk.state())["connections"]
@@ -109,7 +109,7 @@ async def test_two_clients_see_the_same_walk(desk: Desk, socket: Any) -> None:
         desk.clock.advance(seconds=100)
         expected = packet(quote(1, RELIANCE, int(desk.clock.at.timestamp())), Mode.QUOTE)
         for one in (socket, other):
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(30):
                 while await next_frame(one) != [expected]:
                     pass
 
@@ -139,7 +139,7 @@ async def test_a_fourth_connection_is_one_too_many_until_one_ends(desk: Desk) ->
                     f"{desk.simulator.websocket_url}?api_key=demo&access_token={token}"
                 )
             assert caught.value.status == 429
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             while len((await desk.state())["connections"]) == 3:
                 pass
         async with desk.stream(token):

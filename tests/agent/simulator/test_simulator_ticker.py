@@ -92,7 +92,7 @@ async def test_a_bad_token_is_refused_as_the_real_one_is(desk: Desk) -> None:
 
 async def test_orders_and_errors_arrive_as_the_client_expects_them(desk: Desk) -> None:
     hearing = asyncio.create_task(ticker(desk, await desk.login(), tokens=[RELIANCE], most=40))
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not (await desk.state())["connections"]:
             pass
     await desk.order("message", {"text": "rejected", "type": "order"})

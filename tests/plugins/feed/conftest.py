@@ -41,7 +41,7 @@ class Desk:
     bench: Bench
     credential: MemoryCredential
 
-    async def until(self, state: str, reason: str | None = None, timeout_s: float = 8) -> Report:
+    async def until(self, state: str, reason: str | None = None, timeout_s: float = 30) -> Report:
         def holds(report: Report) -> bool:
             return report.state == state and reason in (None, report.reason)
 

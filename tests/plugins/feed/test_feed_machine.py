@@ -126,7 +126,7 @@ async def test_hostile_frames_are_counted_and_the_feed_lives_on(broker: Broker) 
     broker.behave = babble
     async with feed_at(broker.url, expectation=IDLE) as desk:
         await desk.until("CONNECTED", "IDLE")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (report := await desk.probe()).measures["malformed_frames"] < 6:
                 await asyncio.sleep(0.01)
         assert report.state == "CONNECTED"
@@ -146,7 +146,7 @@ async def test_an_instrument_that_never_answers_its_subscription_is_named(broker
     ) as desk:
         await desk.until("CONNECTED", "TICKING")
         assert "missing_instruments" not in (await desk.probe()).attributes
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while "missing_instruments" not in (report := await desk.probe()).attributes:
                 await asyncio.sleep(0.05)
         assert report.attributes["missing_instruments"] == ["TCS"]
@@ -161,7 +161,7 @@ async def test_the_next_attempt_is_made_at_once_when_something_begins_to_be_expe
         assert report.attributes["connection"]["next_attempt_at"] is not None
         assert report.measures["attempts"] == 1
         desk.bench.expectation.set(Expectation.CONNECTION)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await desk.probe()).measures["attempts"] < 2:
                 await asyncio.sleep(0.01)
 
@@ -180,7 +180,7 @@ async def test_a_feed_that_is_stopped_leaves_its_connection_closed_and_can_run_a
 ) -> None:
     async with feed_at(broker.url, expectation=IDLE) as desk:
         await desk.until("CONNECTED", "IDLE")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while broker.connected:
             await asyncio.sleep(0.01)
     told = len(desk.bench.reports)
@@ -252,7 +252,7 @@ async def test_a_burst_of_a_hundred_thousand_ticks_does_not_hold_up_the_loop(bro
     lags: list[float] = []
     measuring = asyncio.ensure_future(measure_lag(lags))
     async with feed_at(broker.url, expectation=IDLE) as desk:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await desk.probe()).measures.get("packets", 0) < 100_000:
                 await asyncio.sleep(0.01)
     measuring.cancel()
