@@ -101,6 +101,17 @@ class _Binding:
             warnings=tuple(self._document.insecure),
         )
 
+    def _complain_of_rule(self, place: tuple[str | int, ...], text: str, table: list[Any]) -> None:
+        """A rule of the file is named by its line, a plugin's by its id; the default table is good."""
+        if place[0] != "rule" or not isinstance(place[1], int):
+            self._complain(place, text)
+            return
+        rule, own = table[place[1]], list(self._settings.rule)
+        if rule in own:
+            self._complain(("rule", own.index(rule), *place[2:]), text)
+        elif rule not in rule_table.default_table():
+            self._complain(("plugins", "enable"), f"a plugin's rule {rule.id!r}: {text}")
+
     def _complain(self, key: tuple[str | int, ...], text: str) -> None:
         where = place_of(self._document.path, self._document.positions, key)
         self._complaints.append(f"{where}: {text}")
@@ -184,8 +195,7 @@ class _Binding:
         table = rule_table.place(own, self._registry.rules)
         found = rule_table.check(table, machines, self._settings.readiness.require)
         for place, text in found:
-            if place[0] != "rule" or self._settings.rule:
-                self._complain(place, text)
+            self._complain_of_rule(place, text, table)
         deadlines = self._settings.deadline
         for place, text in rule_table.check_deadlines(deadlines, table, machines):
             self._complain(place, text)
