@@ -287,10 +287,11 @@ async def test_another_users_token_is_neither_believed_nor_used(open_desk: Any) 
         assert desk.credential.state.value.usable is None
 
 
-async def test_the_brokers_clock_is_measured(open_desk: Any) -> None:
-    async with open_desk(token="whatever") as desk:
+@pytest.mark.parametrize("broker_ahead_s", [0, 30, -30])
+async def test_the_brokers_clock_is_measured(open_desk: Any, broker_ahead_s: int) -> None:
+    async with open_desk(token="whatever", broker_ahead=timedelta(seconds=broker_ahead_s)) as desk:
         report = await desk.until(State.EXPIRED)
-        assert abs(report.measures["clock_offset_ms"]) <= 500
+        assert -1000 <= report.measures["clock_offset_ms"] + broker_ahead_s * 1000 <= 1000
 
 
 async def test_an_action_that_it_does_not_know_is_named(desk: Any) -> None:
