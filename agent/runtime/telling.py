@@ -9,10 +9,13 @@ from datetime import datetime, timedelta
 from agent.alerts import incidents
 from agent.alerts import plan as alerts
 from agent.alerts.plan import Answer, Told
+from agent.alerts.recovery import Standing
+from agent.health import self_check
 from agent.health.answer import Evaluation
 from agent.health.deadlines import Reminder
 from agent.health.document import HealthDocument, action_for
 from agent.health.evaluate import cause_of
+from agent.health.rules import MARKET
 from agent.model import Action, Incident, Notice, Severity, Subject, Transition
 from agent.runtime.publishing import Documented, summary
 
@@ -39,7 +42,7 @@ class Telling:
     def follow(self, evaluation: Evaluation, published: Documented, now: datetime) -> Consequence:
         """What an evaluation leads to; nothing while the agent starts, or its answer is the same."""
         lead = evaluation.lead
-        gist = (lead.code, lead.severity, lead.is_clearing, lead.is_silenced)
+        gist = (lead.code, lead.severity, lead.is_clearing, lead.is_silenced, evaluation.is_settling)
         if evaluation.is_starting or (gist == self._gist and not evaluation.reminders):
             return Consequence()
         self._gist = gist
@@ -127,9 +130,20 @@ def _answer(evaluation: Evaluation, document: HealthDocument) -> Answer:
         since=document.since,
         is_clearing=evaluation.lead.is_clearing,
         is_silenced=evaluation.lead.is_silenced,
+        is_settling=evaluation.is_settling,
+        standings=_standings(evaluation),
         machines=_involved(document),
         action=Action(**document.action.model_dump()) if document.action is not None else None,
         summary=summary(document),
+    )
+
+
+def _standings(evaluation: Evaluation) -> tuple[Standing, ...]:
+    """The machines that people mend: not the session, which no one does, nor the agent itself."""
+    return tuple(
+        Standing(status.machine.name, status.state, status.since)
+        for status in evaluation.statuses.values()
+        if status.machine.role not in (MARKET, self_check.MACHINE.role)
     )
 
 
