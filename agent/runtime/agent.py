@@ -20,6 +20,7 @@ from agent.runtime.core import Consequences, Core
 from agent.runtime.credentials import CredentialService
 from agent.runtime.expectations import expected
 from agent.runtime.lock import FolderLock
+from agent.runtime.login_links import LoginLinks
 from agent.runtime.mounting import Mounted, build_notifier, mount
 from agent.runtime.observing import Observing
 from agent.runtime.outbound import Outbound
@@ -77,6 +78,13 @@ class Agent:
         self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now())
         self._evaluation_is_well = True
         self._core: Core | None = None
+        self._login_links: LoginLinks | None = None
+
+    @property
+    def login_links(self) -> LoginLinks:
+        if self._login_links is None:
+            raise RuntimeError("the agent has not been started")
+        return self._login_links
 
     @property
     def core(self) -> Core:
@@ -98,6 +106,8 @@ class Agent:
         self.journal.open()
         self.journal.start()
         self._credentials = await self._open_credentials()
+        kept = JournaledValues(self.journal, "login-links")
+        self._login_links = LoginLinks(self.clock, kept, self._surroundings.base_url)
         self._core = self._make_core()
         self._build()
         self._watch_over()
@@ -157,6 +167,7 @@ class Agent:
                 published=self._observe,
                 stored=self.wellbeing.stored,
                 describe=self.wellbeing.describe,
+                link=self.login_links.put_into,
             ),
             former=former,
             base_url=self._surroundings.base_url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -30,10 +31,20 @@ class Consequence:
 
 
 class Telling:
-    """Remembers what people were told and which incident is open; decides by the pure alerts."""
+    """Remembers what people were told and which incident is open; decides by the pure alerts.
 
-    def __init__(self, url: str, told: Told | None = None, incident: Incident | None = None) -> None:
+    `link` puts a fresh login link into the action of a notice.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        link: Callable[[Action], Action],
+        told: Told | None = None,
+        incident: Incident | None = None,
+    ) -> None:
         self._url = url
+        self._link = link
         self.told = told
         self.incident = incident
         self._reminded: set[object] = set()
@@ -58,7 +69,8 @@ class Telling:
         if planned.notice is not None:
             notices.append(planned.notice)
         changed = tracked if tracked != before else None
-        return Consequence(tuple(notices), changed, _edges(before, tracked, now))
+        linked = tuple(self._linked(notice) for notice in notices)
+        return Consequence(linked, changed, _edges(before, tracked, now))
 
     def acknowledge(self, who: str, why: str, now: datetime) -> Consequence:
         """A person is at the open incident. Raises `LookupError` when none is open."""
@@ -72,6 +84,9 @@ class Telling:
         """Follow a step of the wall clock."""
         self.told = alerts.shift(self.told, step)
         self.incident = incidents.shift(self.incident, step)
+
+    def _linked(self, notice: Notice) -> Notice:
+        return notice if notice.action is None else replace(notice, action=self._link(notice.action))
 
     def _remind(self, evaluation: Evaluation, document: HealthDocument, now: datetime) -> list[Notice]:
         """The reminders that came due, each once."""
