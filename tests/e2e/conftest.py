@@ -72,6 +72,9 @@ class Program:
 class Desk:
     """An agent and its simulated broker, and a person's browser without the screen."""
 
+    folder: Path
+    """The demo's folder: configuration, `.env` and data."""
+
     def __init__(self, program: Program, session: aiohttp.ClientSession, url: str, broker: str) -> None:
         self.program = program
         self.session = session
@@ -160,6 +163,11 @@ class Desk:
         async with self.session.post(f"{self.broker}/session/token", data=form) as answer:
             return (await answer.json())["data"]["access_token"]
 
+    def control(self) -> dict[str, str]:
+        """What the commands of the agent's own user send along."""
+        token = (self.folder / "data" / "control-token").read_text()
+        return {"Authorization": f"Bearer {token}"}
+
     async def history(self) -> list[Any]:
         return (await self.get("/api/system/history?limit=1000"))["transitions"]
 
@@ -208,7 +216,9 @@ async def open_desk(start: Callable[..., Any], tmp_path: Path) -> AsyncIterator[
             program = await start(
                 "demo", "--port", "0", "--broker-port", "0", "--at", at, "--data-dir", str(folder), **more
             )
-            return await reach(program, stack)
+            desk = await reach(program, stack)
+            desk.folder = folder
+            return desk
 
         yield begin
 
