@@ -54,6 +54,11 @@ class Program:
                 await self._said.wait()
         return found
 
+    async def is_told(self, line: str) -> None:
+        """Type a line."""
+        self.process.stdin.write(f"{line}\n".encode())
+        await self.process.stdin.drain()
+
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
 
@@ -191,6 +196,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
             "-m",
             "agent.cli",
             *arguments,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=tmp_path,
