@@ -30,6 +30,14 @@ def words(
 
 
 def _step(standing: Standing, began: datetime) -> str:
-    taken_s = (standing.since - began).total_seconds()
-    later = f" {taken_s:.1f} s later" if taken_s else ""
+    taken = standing.since - began
+    later = f" {_span(taken)} later" if taken else ""
     return f"{standing.machine} {standing.state}{later}"
+
+
+def _span(taken: timedelta) -> str:
+    """What a person wants to know of it: `40 ms`, `1.8 s`, `3m5s`."""
+    seconds = taken.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else format_duration(timedelta(seconds=round(seconds)))

@@ -200,7 +200,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=tmp_path,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **_beside(environment or {})},
         )
         programs.append(Program(process, tmp_path))
         return programs[-1]
@@ -210,6 +210,12 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         if program.process.returncode is None:
             program.kill()
         await program.ended()
+
+
+def _beside(environment: dict[str, str]) -> dict[str, str]:
+    """The environment, whose packages come beside those of the tests' own search path."""
+    paths = [environment.get("PYTHONPATH"), os.environ.get("PYTHONPATH")]
+    return {**environment, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ async def test_a_kill_while_all_is_well_is_followed_by_the_same_without_a_word(r
     await desk.code("AUTH_REQUIRED")
     await desk.login()
     await desk.until(lambda d: d["ready"] and d["code"] == "LIVE")
+    await desk.eventually(lambda: [type_ for type_, _ in runs.told()] == ["problem", "recovery"])
     told = runs.told()
     desk.program.kill()
     await desk.program.ended()

@@ -24,6 +24,16 @@ AUTH = Standing("auth", "VALID", LOGIN)
             id="in the order of time",
         ),
         pytest.param(
+            (AUTH, Standing("feed", "CONNECTED", LOGIN + timedelta(milliseconds=40))),
+            ": auth VALID, feed CONNECTED 40 ms later",
+            id="at once",
+        ),
+        pytest.param(
+            (AUTH, Standing("feed", "CONNECTED", LOGIN + timedelta(seconds=185))),
+            ": auth VALID, feed CONNECTED 3m5s later",
+            id="not at once",
+        ),
+        pytest.param(
             (AUTH, Standing("feed", "CONNECTED", SIX - timedelta(seconds=1))),
             ": auth VALID",
             id="what was well all along is not mentioned",
