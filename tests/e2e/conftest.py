@@ -77,11 +77,11 @@ class Program:
 class Desk:
     """An agent and its simulated broker, and a person's browser without the screen."""
 
-    folder: Path
-    """The demo's folder: configuration, `.env` and data."""
-
-    def __init__(self, program: Program, session: aiohttp.ClientSession, url: str, broker: str) -> None:
+    def __init__(
+        self, program: Program, session: aiohttp.ClientSession, url: str, broker: str, folder: Path
+    ) -> None:
         self.program = program
+        self.folder = folder
         self.session = session
         self.url = url
         self.broker = broker
@@ -219,28 +219,33 @@ def _beside(environment: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-async def open_desk(start: Callable[..., Any], tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    """Start a demo at an instant and wait until it is ready."""
+async def reach_desk() -> AsyncIterator[Callable[..., Any]]:
+    """Wait for the addresses that a program says; gives the desk that answers there."""
     async with AsyncExitStack() as stack:
 
-        async def begin(at: str = LIVE, *, data: Path | None = None, **more: Any) -> Desk:
-            folder = data or tmp_path / "desk"
-            program = await start(
-                "demo", "--port", "0", "--broker-port", "0", "--at", at, "--data-dir", str(folder), **more
-            )
-            desk = await reach(program, stack)
-            desk.folder = folder
-            return desk
+        async def reach(program: Program, folder: Path) -> Desk:
+            found = await program.says(r"page and API at (\S+?),? .*?simulated broker at (\S+)")
+            jar = aiohttp.CookieJar(unsafe=True)
+            session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
+            return Desk(program, session, found[1].rstrip(","), found[2], folder)
 
-        yield begin
+        yield reach
 
 
-async def reach(program: Program, stack: AsyncExitStack) -> Desk:
-    """The desk of a program that has said its addresses."""
-    found = await program.says(r"page and API at (\S+?),? .*?simulated broker at (\S+)")
-    jar = aiohttp.CookieJar(unsafe=True)
-    session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
-    return Desk(program, session, found[1].rstrip(","), found[2])
+@pytest.fixture
+def open_desk(
+    start: Callable[..., Any], reach_desk: Callable[..., Any], tmp_path: Path
+) -> Callable[..., Any]:
+    """Start a demo at an instant and wait until it is ready."""
+
+    async def begin(at: str = LIVE, *, data: Path | None = None, **more: Any) -> Desk:
+        folder = data or tmp_path / "desk"
+        program = await start(
+            "demo", "--port", "0", "--broker-port", "0", "--at", at, "--data-dir", str(folder), **more
+        )
+        return await reach_desk(program, folder)
+
+    return begin
 
 
 @pytest.fixture
