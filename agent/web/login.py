@@ -64,7 +64,7 @@ class Login:
                     begun.state, f"{self._base_url}/api/auth/callback"
                 )
         except (LoginError, TimeoutError) as error:
-            text = str(error) or "The broker did not answer in time."
+            text = self._agent.clean(str(error)) or "The broker did not answer in time."
             return page(request, 502, "The login cannot begin", text)
         answer = web.Response(status=303, headers={"Location": target})
         answer.set_cookie(
@@ -91,7 +91,7 @@ class Login:
             async with self._agent.clock.timeout(TIMEOUT_S):
                 said = await login.complete(dict(request.query))
         except LoginError as error:
-            return self._failed(request, name, str(error))
+            return self._failed(request, name, self._agent.clean(str(error)))
         except TimeoutError:
             return self._failed(request, name, "The broker did not answer in time. Nothing has changed.")
         except Exception:
