@@ -19,7 +19,7 @@ def report(message: str = "fine", **attributes: object) -> Report:
 
 
 def test_a_report_without_secrets_stays_the_very_same() -> None:
-    innocent = report("The broker accepts the token", generation="abc", proofs=[{"by": "profile", "age_s": 1}])
+    innocent = report("The broker accepts the token", proofs=[{"by": "profile", "age_s": 1}])
     assert clean_report(innocent, clean) is innocent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -44,6 +45,14 @@ async def test_a_second_return_of_the_same_login_is_a_page_and_no_second_exchang
         await desk.browser.get(back)
         async with nothing_changes(desk):
             check_page(await desk.browser.get(back), *NOT_HERE)
+
+
+async def test_of_many_returns_at_once_one_is_taken(open_web_desk) -> None:
+    async with open_web_desk() as desk:
+        back = await desk.came_back()
+        pages = await asyncio.gather(*(desk.browser.get(back) for _ in range(5)))
+        assert sorted(page.status for page in pages) == [303, 403, 403, 403, 403]
+        assert await desk.exchanges() == 1
 
 
 async def test_a_return_in_another_browser_is_refused_and_is_left_for_its_own(open_web_desk) -> None:
