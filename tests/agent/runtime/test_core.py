@@ -214,6 +214,24 @@ async def test_after_a_login_one_recovery_waits_for_the_feed_and_says_how_long_i
     assert "is over after 1m2s: auth VALID, feed CONNECTED 1.8 s later." in run.notices[1].message
 
 
+async def test_a_login_that_does_not_last_is_told_again_though_no_recovery_was(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="EXPIRED", feed="DISCONNECTED")
+    await run.wait(60)
+    run.say(auth="VALID")
+    await run.wait(3)
+    run.say(auth="EXPIRED")
+    await run.wait(600)
+    run.say(auth="VALID", feed="CONNECTED")
+    await run.wait(10)
+    assert await run.told() == [
+        (NoticeReason.FIRST, "AUTH_REQUIRED"),
+        (NoticeReason.WORSE, "AUTH_REQUIRED"),
+        (NoticeReason.RECOVERED, "LIVE"),
+    ]
+    assert len({notice.incident.id for notice in run.notices}) == 1
+
+
 async def test_a_feed_that_does_not_come_back_after_a_login_is_told_in_the_recoverys_place(start) -> None:
     run = start()
     run.say(market="LIVE", auth="EXPIRED", feed="DISCONNECTED")
@@ -226,7 +244,7 @@ async def test_a_feed_that_does_not_come_back_after_a_login_is_told_in_the_recov
     await run.wait(10)
     assert await run.told() == [
         (NoticeReason.FIRST, "AUTH_REQUIRED"),
-        (NoticeReason.CAUSE_CHANGED, "FEED_DISCONNECTED"),
+        (NoticeReason.WORSE, "FEED_DISCONNECTED"),
         (NoticeReason.RECOVERED, "LIVE"),
     ]
 
