@@ -20,8 +20,8 @@ def track(
 ) -> Incident | None:
     """The incident after an answer: a new one, the same, a worse one, a closed one, or none.
 
-    A problem that is on its way out opens no incident. One that matters less for a while does
-    not close it. A closed one is not handed in again.
+    A problem that is on its way out opens no incident. One that matters less for a while, or
+    whose end waits for another, does not close it. A closed one is not handed in again.
     """
     if incident is not None and is_over(told.code if told is not None else incident.code, answer):
         return replace(incident, closed_at=now)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from agent.alerts import recovery
+from agent.alerts.recovery import Standing
 from agent.model import Action, Incident, Json, Notice, NoticeReason, NoticeType, Severity
-from agent.settings import format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +16,9 @@ class Answer:
     """The leading answer, as far as telling it goes.
 
     `is_clearing` says that its problem is on the way out, `is_silenced` that people asked for
-    quiet: it is then not told anew.
+    quiet: it is then not told anew. `is_settling` says that another problem is given its time to
+    end as well: the end of the incident waits for that. `standings` are the states of the machines
+    that a recovery tells of.
     """
 
     code: str
@@ -24,6 +27,8 @@ class Answer:
     since: datetime
     is_clearing: bool = False
     is_silenced: bool = False
+    is_settling: bool = False
+    standings: tuple[Standing, ...] = ()
     machines: tuple[Mapping[str, str], ...] = ()
     action: Action | None = None
     summary: Mapping[str, Json] | None = None
@@ -125,9 +130,10 @@ def shift(told: Told | None, step: timedelta) -> Told | None:
 def is_over(code: str, answer: Answer) -> bool:
     """Whether a problem of this code has ended: something else leads, and it is no problem.
 
-    A problem that matters less for a while, such as a missing login on a holiday, is not over.
+    A problem that matters less for a while, such as a missing login on a holiday, is not over; nor
+    is a missing login while the feed that went with it has its time to come back.
     """
-    return not answer.severity.is_problem and answer.code != code
+    return not answer.severity.is_problem and answer.code != code and not answer.is_settling
 
 
 def _reason(told: Told | None, answer: Answer) -> NoticeReason | None:
@@ -145,12 +151,14 @@ def _reason(told: Told | None, answer: Answer) -> NoticeReason | None:
 
 
 def _eased(told: Told | None, answer: Answer) -> Told | None:
-    """What is remembered when a problem matters less: it is told anew when it matters more again."""
-    if told is not None and told.code == answer.code and answer.severity.rank < told.severity.rank:
+    """What is remembered when a problem matters less, or has ended and its end is not told yet: it
+    is told anew when it matters more again.
+    """
+    eases = told is not None and (told.code == answer.code or answer.is_settling)
+    if told is not None and eases and answer.severity.rank < told.severity.rank:
         return replace(told, severity=answer.severity)
     return told
 
 
 def _recovery(told: Told, answer: Answer, now: datetime) -> str:
-    lasted = format_duration(timedelta(seconds=round((now - told.incident.opened_at).total_seconds())))
-    return f"{told.code} is over after {lasted}. {answer.message}".rstrip()
+    return recovery.words(told.code, told.incident.opened_at, answer.standings, answer.message, now=now)

@@ -15,7 +15,7 @@ from agent.config.complaints import complain, suggest
 from agent.config.positions import place as place_of
 from agent.config.reading import Document, read
 from agent.config.schema import AgentSettings, MachineTable, NotifierTable
-from agent.config.secrets import resolve
+from agent.config.secrets import open_files, resolve
 from agent.errors import ConfigError
 from agent.health import self_check
 from agent.health.rules import MARKET, Flapping, bind
@@ -98,7 +98,10 @@ class _Binding:
             ),
             secrets=secrets
             | _secrets_of(self._settings, *(m.settings for m in machines), *(n.settings for n in notifiers)),
-            warnings=tuple(self._document.insecure),
+            warnings=(
+                *self._document.insecure,
+                *open_files(self._document.values, self._document.path.parent),
+            ),
         )
 
     def _complain_of_rule(self, place: tuple[str | int, ...], text: str, table: list[Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,6 +67,19 @@ def resolve(
     if work.problems:
         raise ConfigError("\n".join(f"{place(path, positions, key)}: {text}" for key, text in work.problems))
     return resolved, frozenset(work.secrets)
+
+
+def open_files(values: object, folder: Path) -> Iterator[str]:
+    """A line for each file of a secret, referred to by `${file:PATH}`, that others can read."""
+    if isinstance(values, dict | list):
+        for inner in values.values() if isinstance(values, dict) else values:
+            yield from open_files(inner, folder)
+    elif isinstance(values, str):
+        for found in _REFERENCE.finditer(values):
+            if (found["name"] or "").startswith("file:"):
+                file = folder / found["name"][5:]
+                if read_text(file, at_most=LARGEST).is_open_to_others:
+                    yield f"{file}: a secret that others can read; run `chmod 600 {file}`"
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ class Sender:
     """One notifier's queue and the task that empties it; others never wait for it.
 
     What waits is held in memory: it does not outlive the process. `changed` is called when the
-    notifier begins or ceases to fail.
+    notifier begins or ceases to fail; `clean` takes secrets out of what it says went wrong.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Sender:
         clock: Clock,
         timeout: timedelta,
         changed: Callable[[], None] = lambda: None,
+        clean: Callable[[str], str] = str,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -61,6 +62,7 @@ class Sender:
         self._clock = clock
         self._timeout_s = timeout.total_seconds()
         self._changed = changed
+        self._clean = clean
         self._waiting: deque[Notice] = deque()
         self._awake = asyncio.Event()
         self._delivered = 0
@@ -118,9 +120,10 @@ class Sender:
             try:
                 receipt = await self._send(notice)
             except DeliveryError as error:
-                self._failed(str(error))
+                said = self._clean(plain(str(error)))
+                self._failed(said)
                 if error.permanent or attempt >= ATTEMPTS:
-                    return self._ended(notice, "dead", attempt, error=plain(str(error)))
+                    return self._ended(notice, "dead", attempt, error=said)
                 wait = pause(attempt, error.retry_after, random.SystemRandom())
                 await self._clock.sleep(wait.total_seconds())
             else:
@@ -163,7 +166,7 @@ class Sender:
         )
 
     def _failed(self, error: str) -> None:
-        first, self._error = self._error is None, plain(error)
+        first, self._error = self._error is None, error
         if first:
             log.warning("notifier %s fails: %s", self.name, self._error)
             self._changed()

@@ -93,3 +93,11 @@ class Evaluation:
     @property
     def is_starting(self) -> bool:
         return self.lead.code == STARTING
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether a problem that still holds is given its time, as another explains or explained it."""
+        return any(
+            p.suppressed_by and not p.silenced_by and p.stage is not Stage.CLEARING and p.severity.is_problem
+            for p in self.problems
+        )

@@ -200,8 +200,14 @@ def compose(
         blockers=[_blocker(blocker) for blocker in missing],
         problems=[_problem(problem) for problem in evaluation.problems],
         machines={name: _machine(status) for name, status in evaluation.statuses.items()},
-        agent=agent,
+        agent=agent.model_copy(update={"clock_offset_ms": _clock_offset(evaluation)}),
     )
+
+
+def _clock_offset(evaluation: Evaluation) -> float | None:
+    """How far our clock is off by the word of those whom machines ask, the widest of several."""
+    found = [status.measures.get("clock_offset_ms") for status in evaluation.statuses.values()]
+    return max((offset for offset in found if offset is not None), key=abs, default=None)
 
 
 def content(document: HealthDocument) -> object:

@@ -10,20 +10,23 @@ from agent.abilities import CredentialState, Login, Surroundings
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint, NotifierPlan
 from agent.delivery.sender import Sender
-from agent.errors import PluginError
+from agent.errors import ActionError, PluginError
 from agent.health import self_check
 from agent.health.rules import MARKET, members
 from agent.model import CoreReason, Notice, Report, Status
 from agent.runtime.border import unknown
+from agent.runtime.cleaning import clean_report
 from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
 from agent.runtime.credentials import CredentialService
 from agent.runtime.expectations import expected
 from agent.runtime.lock import FolderLock
+from agent.runtime.login_links import LoginLinks
 from agent.runtime.mounting import Mounted, build_notifier, mount
 from agent.runtime.observing import Observing
 from agent.runtime.outbound import Outbound
 from agent.runtime.publishing import Publisher
+from agent.runtime.redaction import Redactor
 from agent.runtime.replay import believed_for
 from agent.runtime.scheduling import Scheduling
 from agent.runtime.supervision import Supervisor
@@ -46,7 +49,8 @@ DRAIN_S = 3.0
 class Agent:
     """Owns what runs. The web server reads `publisher` and `journal`, and calls `act`.
 
-    `learn` is told each credential's value, so that it can be kept out of the log.
+    `redactor` keeps secrets out of the log and of all that plugins say; it learns each
+    credential's value.
     """
 
     def __init__(
@@ -56,7 +60,7 @@ class Agent:
         clock: SystemClock,
         base_url: str,
         simulator: str | None = None,
-        learn: Callable[[str], None] = lambda secret: None,
+        redactor: Redactor | None = None,
     ) -> None:
         self.blueprint = blueprint
         self.clock = clock
@@ -71,12 +75,19 @@ class Agent:
         self._scheduling = Scheduling(clock, self._evaluate)
         self._credentials: CredentialService | None = None
         self._credential_troubles: dict[str, str] = {}
-        self._learn = learn
+        self._redactor = redactor or Redactor(blueprint.secrets)
         self._observers: list[Observing] = []
         self._markets = self._markets_by_machine()
         self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now())
         self._evaluation_is_well = True
         self._core: Core | None = None
+        self._login_links: LoginLinks | None = None
+
+    @property
+    def login_links(self) -> LoginLinks:
+        if self._login_links is None:
+            raise RuntimeError("the agent has not been started")
+        return self._login_links
 
     @property
     def core(self) -> Core:
@@ -98,6 +109,8 @@ class Agent:
         self.journal.open()
         self.journal.start()
         self._credentials = await self._open_credentials()
+        kept = JournaledValues(self.journal, "login-links")
+        self._login_links = LoginLinks(self.clock, kept, self._surroundings.base_url)
         self._core = self._make_core()
         self._build()
         self._watch_over()
@@ -133,7 +146,7 @@ class Agent:
 
     def _credential_changed(self, state: CredentialState) -> None:
         if state.secret is not None:
-            self._learn(state.secret.value)
+            self._redactor.add(state.secret.value)
         troubles = self._credentials.troubles() if self._credentials is not None else {}
         if troubles != self._credential_troubles:
             self._credential_troubles = troubles
@@ -157,6 +170,7 @@ class Agent:
                 published=self._observe,
                 stored=self.wellbeing.stored,
                 describe=self.wellbeing.describe,
+                link=self.login_links.put_into,
             ),
             former=former,
             base_url=self._surroundings.base_url,
@@ -198,7 +212,7 @@ class Agent:
         try:
             notifier = build_notifier(plan, self._services())
         except PluginError as error:
-            self.wellbeing.notifier_unbuilt(plan.name, plan.kind_name, str(error))
+            self.wellbeing.notifier_unbuilt(plan.name, plan.kind_name, self.clean(str(error)))
             return
         self.senders[plan.name] = Sender(
             plan.name,
@@ -207,6 +221,7 @@ class Agent:
             clock=self.clock,
             timeout=plan.timeout,
             changed=self._check_self,
+            clean=self.clean,
         )
 
     def _watch_over(self) -> None:
@@ -237,7 +252,14 @@ class Agent:
 
     async def act(self, name: str, action: str) -> str:
         """Have a machine do one of its actions. Raises `ActionError`, or `KeyError` for no machine."""
-        return await self.machines[name].act(action)
+        try:
+            return self.clean(await self.machines[name].act(action))
+        except ActionError as error:
+            raise ActionError(self.clean(str(error))) from error
+
+    def clean(self, text: str) -> str:
+        """A plugin's words without any secret of the configuration or of a credential."""
+        return self._redactor.clean(text)
 
     def logins(self) -> dict[str, Login]:
         """The machines at whose broker a person can log in."""
@@ -258,7 +280,7 @@ class Agent:
 
     def _deliver(self, name: str, report: Report) -> None:
         try:
-            self.core.accept(name, report)
+            self.core.accept(name, clean_report(report, self.clean))
         except Exception:  # noqa: BLE001 - a defect of ours must not end the agent
             self._evaluation_failed()
 
@@ -297,13 +319,13 @@ class Agent:
     # -- the agent's own health --------------------------------------------------------------
 
     def _unbuilt(self, mounted: Mounted) -> Report:
-        self.wellbeing.plugin_failed(mounted.plugin, f"{mounted.name}: {mounted.error}")
+        self.wellbeing.plugin_failed(mounted.plugin, self.clean(f"{mounted.name}: {mounted.error}"))
         message = f"The machine cannot be built: {mounted.error}"
         return unknown(CoreReason.PLUGIN_ERROR, message, self.clock.now())
 
     def _crashed(self, mounted: Mounted) -> Callable[[BaseException], None]:
         def crashed(error: BaseException) -> None:
-            text = plain(f"{type(error).__name__}: {error}")
+            text = self.clean(plain(f"{type(error).__name__}: {error}"))
             message = f"The machine's task failed and starts again: {text}"
             self._deliver(mounted.name, unknown(CoreReason.PLUGIN_ERROR, message, self.clock.now()))
             self.wellbeing.plugin_failed(mounted.plugin, f"{mounted.name}: {text}")

@@ -18,7 +18,7 @@ from agent.health.evaluate import evaluate
 from agent.health.explain import Explanation, explain
 from agent.health.rules import Ruleset
 from agent.health.stages import Memory, Stage
-from agent.model import Incident, Notice, Report, Silence, Status, Subject, Transition
+from agent.model import Action, Incident, Notice, Report, Silence, Status, Subject, Transition
 from agent.runtime.publishing import Documented, Press
 from agent.runtime.telling import Consequence, Telling, stamped
 from agent.store import snapshot
@@ -45,6 +45,8 @@ class Consequences:
     published: Callable[[], None]
     stored: Callable[[StoreError | None], None]
     describe: Callable[[], AgentPart]
+    link: Callable[[Action], Action] = lambda action: action
+    """Puts a fresh login link into the action of a notice that is about to be told."""
 
 
 class Now(Protocol):
@@ -78,7 +80,7 @@ class Core:
         self._base_url = base_url
         self._statuses = {m.name: folding.unprobed(m, now) for m in ruleset.machines}
         self._memory = Memory(now)
-        self._telling = Telling(base_url)
+        self._telling = Telling(base_url, consequences.link)
         self._quiet = unpack_silences(journal.value(QUIET_KEY))
         self._evaluation: Evaluation | None = None
         if former is not None:
@@ -106,7 +108,7 @@ class Core:
         }
         ended = dict.fromkeys(former.memory.ended, now)
         self._memory = replace(former.memory, started_at=now, held=held, ended=ended)
-        self._telling = Telling(self._base_url, former.told, former.incident)
+        self._telling = Telling(self._base_url, self._do.link, former.told, former.incident)
         for name, known in former.states.items():
             if name in self._statuses:
                 self._statuses[name] = replace(self._statuses[name], resumes=known)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agent.alerts import incidents
 from agent.alerts import plan as alerts
 from agent.alerts.plan import Answer, Told
+from agent.alerts.recovery import Standing
+from agent.health import self_check
 from agent.health.answer import Evaluation
 from agent.health.deadlines import Reminder
 from agent.health.document import HealthDocument, action_for
 from agent.health.evaluate import cause_of
+from agent.health.rules import MARKET
 from agent.model import Action, Incident, Notice, Severity, Subject, Transition
 from agent.runtime.publishing import Documented, summary
 
@@ -27,10 +31,20 @@ class Consequence:
 
 
 class Telling:
-    """Remembers what people were told and which incident is open; decides by the pure alerts."""
+    """Remembers what people were told and which incident is open; decides by the pure alerts.
 
-    def __init__(self, url: str, told: Told | None = None, incident: Incident | None = None) -> None:
+    `link` puts a fresh login link into the action of a notice.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        link: Callable[[Action], Action],
+        told: Told | None = None,
+        incident: Incident | None = None,
+    ) -> None:
         self._url = url
+        self._link = link
         self.told = told
         self.incident = incident
         self._reminded: set[object] = set()
@@ -39,7 +53,7 @@ class Telling:
     def follow(self, evaluation: Evaluation, published: Documented, now: datetime) -> Consequence:
         """What an evaluation leads to; nothing while the agent starts, or its answer is the same."""
         lead = evaluation.lead
-        gist = (lead.code, lead.severity, lead.is_clearing, lead.is_silenced)
+        gist = (lead.code, lead.severity, lead.is_clearing, lead.is_silenced, evaluation.is_settling)
         if evaluation.is_starting or (gist == self._gist and not evaluation.reminders):
             return Consequence()
         self._gist = gist
@@ -55,7 +69,8 @@ class Telling:
         if planned.notice is not None:
             notices.append(planned.notice)
         changed = tracked if tracked != before else None
-        return Consequence(tuple(notices), changed, _edges(before, tracked, now))
+        linked = tuple(self._linked(notice) for notice in notices)
+        return Consequence(linked, changed, _edges(before, tracked, now))
 
     def acknowledge(self, who: str, why: str, now: datetime) -> Consequence:
         """A person is at the open incident. Raises `LookupError` when none is open."""
@@ -69,6 +84,9 @@ class Telling:
         """Follow a step of the wall clock."""
         self.told = alerts.shift(self.told, step)
         self.incident = incidents.shift(self.incident, step)
+
+    def _linked(self, notice: Notice) -> Notice:
+        return notice if notice.action is None else replace(notice, action=self._link(notice.action))
 
     def _remind(self, evaluation: Evaluation, document: HealthDocument, now: datetime) -> list[Notice]:
         """The reminders that came due, each once."""
@@ -127,9 +145,20 @@ def _answer(evaluation: Evaluation, document: HealthDocument) -> Answer:
         since=document.since,
         is_clearing=evaluation.lead.is_clearing,
         is_silenced=evaluation.lead.is_silenced,
+        is_settling=evaluation.is_settling,
+        standings=_standings(evaluation),
         machines=_involved(document),
         action=Action(**document.action.model_dump()) if document.action is not None else None,
         summary=summary(document),
+    )
+
+
+def _standings(evaluation: Evaluation) -> tuple[Standing, ...]:
+    """The machines that people mend: not the session, which no one does, nor the agent itself."""
+    return tuple(
+        Standing(status.machine.name, status.state, status.since)
+        for status in evaluation.statuses.values()
+        if status.machine.role not in (MARKET, self_check.MACHINE.role)
     )
 
 

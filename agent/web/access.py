@@ -45,6 +45,7 @@ def control_token(folder: Path) -> str:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
+            path.chmod(0o600)
             return path.read_text(encoding="ascii").strip()
         token = secrets.token_urlsafe(32)
         with os.fdopen(descriptor, "w") as file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from html import escape
 
 from aiohttp import web
 
@@ -12,7 +11,8 @@ from agent.runtime.agent import Agent
 from agent.text import plain
 from agent.web.access import Access, Scope
 from agent.web.guard import CALLER, give_session
-from agent.web.login_states import LoginStates
+from agent.web.login_pages import is_prefetch, login_button, page
+from agent.web.login_states import LIFE_S, LoginStates
 from agent.web.routes import Route
 
 log = logging.getLogger(__name__)
@@ -21,24 +21,6 @@ STATE_COOKIE = "openbell_login"
 COOKIE_PATH = "/api/auth"
 TIMEOUT_S = 30.0
 QUERY_LIMIT = 4_096
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} · openbell</title>
-<link rel="icon" href="/icon.svg">
-<link rel="stylesheet" href="/page.css">
-<main class="plain">
-<h1>{title}</h1>
-<p>{text}</p>
-{button}
-<p><a href="/">To the status page</a></p>
-</main>
-</html>
-"""
-
-_BUTTON = '<form action="/api/auth/login" method="get">{field}<button>{label}</button></form>'
 
 
 class Login:
@@ -54,6 +36,7 @@ class Login:
         return [
             Route("GET", "/api/auth/login", Scope.READ, self.begin),
             Route("GET", "/api/auth/callback", Scope.PUBLIC, self.complete),
+            Route("GET", "/api/auth/done", Scope.PUBLIC, self.done),
         ]
 
     async def begin(self, request: web.Request) -> web.StreamResponse:
@@ -61,26 +44,33 @@ class Login:
 
         The button is for links in mails and chats: a preview that opens one spends nothing.
         """
-        name = self._machine(request.query.get("machine"))
+        name = self.machine(request.query.get("machine"))
         if name is None:
             known = ", ".join(sorted(self._agent.logins())) or "none"
-            return _page(404, "No such login", f"The machines with a login are: {known}.")
-        if Scope.CONTROL not in request[CALLER].scopes or _is_prefetch(request):
-            page = _page(200, "Log in to the broker", f"This begins the login of {name}.", machine=name)
-            give_session(request, page, self._access)
-            return page
-        login = self._agent.logins()[name]
+            return page(request, 404, "No such login", f"The machines with a login are: {known}.")
+        if Scope.CONTROL not in request[CALLER].scopes or is_prefetch(request):
+            text = f"This begins the login of {name}."
+            shown = page(request, 200, "Log in to the broker", text, button=login_button(name, "Log in"))
+            give_session(request, shown, self._access)
+            return shown
+        return await self.leave(request, name)
+
+    async def leave(self, request: web.Request, name: str) -> web.Response:
+        """To the broker's page, with a state that only this browser can bring back."""
         begun = self._states.begin(name)
         try:
             async with self._agent.clock.timeout(TIMEOUT_S):
-                target = await login.begin(begun.state, f"{self._base_url}/api/auth/callback")
+                target = await self._agent.logins()[name].begin(
+                    begun.state, f"{self._base_url}/api/auth/callback"
+                )
         except (LoginError, TimeoutError) as error:
-            return _page(502, "The login cannot begin", str(error) or "The broker did not answer in time.")
+            text = self._agent.clean(str(error)) or "The broker did not answer in time."
+            return page(request, 502, "The login cannot begin", text)
         answer = web.Response(status=303, headers={"Location": target})
         answer.set_cookie(
             STATE_COOKIE,
             begun.cookie,
-            max_age=600,
+            max_age=int(LIFE_S),
             httponly=True,
             samesite="Lax",
             path=COOKIE_PATH,
@@ -90,56 +80,56 @@ class Login:
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """Back from the broker: only what this browser began, and once."""
-        if _is_prefetch(request) or len(request.query_string) > QUERY_LIMIT:
-            return _page(400, "Not taken", "This is not a return from the broker.")
+        if is_prefetch(request) or len(request.query_string) > QUERY_LIMIT:
+            return page(request, 400, "Not taken", "This is not a return from the broker.")
         state, cookie = request.query.get("state", ""), request.cookies.get(STATE_COOKIE, "")
         name = self._states.take(state, cookie)
         login = self._agent.logins().get(name) if name is not None else None
         if name is None or login is None:
-            return _page(
-                403,
-                "This login was not begun here",
-                "It was begun in another browser, used already, or more than ten minutes ago. "
-                "Nothing has changed.",
-                machine=self._machine(None),
-            )
+            return self._not_begun_here(request)
         try:
             async with self._agent.clock.timeout(TIMEOUT_S):
                 said = await login.complete(dict(request.query))
         except LoginError as error:
-            return self._failed(name, str(error))
+            return self._failed(request, name, self._agent.clean(str(error)))
         except TimeoutError:
-            return self._failed(name, "The broker did not answer in time. Nothing has changed.")
+            return self._failed(request, name, "The broker did not answer in time. Nothing has changed.")
         except Exception:
             log.exception("the login of %s failed", name)
-            return self._failed(name, "The login failed inside the agent; its log says why.")
+            return self._failed(request, name, "The login failed inside the agent; its log says why.")
         log.info("%s: a person has logged in: %s", name, plain(said))
-        answer = web.Response(status=303, headers={"Location": "/"})
+        may_read = Scope.READ in request[CALLER].scopes
+        answer = web.Response(status=303, headers={"Location": "/" if may_read else "/api/auth/done"})
         answer.del_cookie(STATE_COOKIE, path=COOKIE_PATH)
         return answer
 
-    def _failed(self, name: str, text: str) -> web.StreamResponse:
-        log.warning("%s: a login was not completed: %s", name, text)
-        return _page(400, "Not logged in", text, machine=name)
+    async def done(self, request: web.Request) -> web.StreamResponse:
+        """Where a login by a link ends for who may not see the status page."""
+        text = "The broker has accepted the login. You can close this page; the next notice tells the rest."
+        return page(request, 200, "Logged in", text)
 
-    def _machine(self, wanted: str | None) -> str | None:
-        """The machine that is meant: the named one, or the only one, or the first."""
+    def machine(self, wanted: str | None) -> str | None:
+        """The machine that is meant: the named one, or the first if none is named."""
         logins = self._agent.logins()
         if wanted:
             return wanted if wanted in logins else None
         return next(iter(logins), None)
 
+    def _not_begun_here(self, request: web.Request) -> web.StreamResponse:
+        text = (
+            "It was begun in another browser, used already, or more than ten minutes ago. "
+            "Nothing has changed."
+        )
+        return self._again(request, 403, "This login was not begun here", text, self.machine(None))
 
-def _is_prefetch(request: web.Request) -> bool:
-    """Whether a browser fetches ahead of a person's wish."""
-    purpose = request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")
-    return "prefetch" in purpose
+    def _failed(self, request: web.Request, name: str, text: str) -> web.StreamResponse:
+        log.warning("%s: a login was not completed: %s", name, text)
+        return self._again(request, 400, "Not logged in", text, name)
 
-
-def _page(status: int, title: str, text: str, *, machine: str | None = None) -> web.Response:
-    button = ""
-    if machine is not None:
-        field = f'<input type="hidden" name="machine" value="{escape(machine)}">'
-        button = _BUTTON.format(field=field, label="Log in" if status == 200 else "Log in again")
-    html = _PAGE.format(title=escape(title), text=escape(text), button=button)
-    return web.Response(status=status, text=html, content_type="text/html")
+    @staticmethod
+    def _again(
+        request: web.Request, status: int, title: str, text: str, name: str | None
+    ) -> web.StreamResponse:
+        may_begin = name is not None and Scope.READ in request[CALLER].scopes
+        button = login_button(name, "Log in again") if name is not None and may_begin else None
+        return page(request, status, title, text, button=button)

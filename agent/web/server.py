@@ -11,6 +11,7 @@ from agent.web.access import Access, Hosts, control_token
 from agent.web.events import Streams
 from agent.web.guard import guard
 from agent.web.login import Login
+from agent.web.login_link import LoginLink
 from agent.web.page import Page
 from agent.web.routes import add_routes
 from agent.web.steering import Steering
@@ -30,10 +31,12 @@ class WebServer:
         self._streams = Streams(agent.publisher, agent.clock)
         hosts = Hosts(server, base_url, listener.getsockname()[1])
         self._app = web.Application(middlewares=[guard(access, hosts)], client_max_size=BODY_LIMIT)
+        login = Login(agent, access, base_url)
         parts = (
             System(agent),
             Steering(agent),
-            Login(agent, access, base_url),
+            login,
+            LoginLink(agent, login),
             Page(access),
             self._streams,
         )

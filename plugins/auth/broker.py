@@ -91,6 +91,7 @@ class _Receiver:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._sent_at = clock.now()
         self._until_s = clock.monotonic() + TOTAL_S
         self.status = 0
         self.clock_offset: timedelta | None = None
@@ -98,7 +99,7 @@ class _Receiver:
 
     def __call__(self, response: Any, **_: object) -> None:
         self.status = response.status_code
-        self.clock_offset = offset(self._clock.now(), response.headers.get("Date", ""))
+        self.clock_offset = offset(self._sent_at, self._clock.now(), response.headers.get("Date", ""))
         self.retry_after_s = seconds(response.headers.get("Retry-After", ""))
         raw = response.raw
         try:
@@ -118,13 +119,19 @@ class _Receiver:
         return bytes(body)
 
 
-def offset(now: datetime, date: str) -> timedelta | None:
-    """How far `now` is ahead of an HTTP date, which was cut to the second; `None` if it is none."""
+def offset(sent_at: datetime, received_at: datetime, date: str) -> timedelta | None:
+    """How far our clock is at least ahead of the broker's (behind, if negative); `None` for no date.
+
+    The date was cut to the second and written at some moment between our two readings, so that
+    only a span is known; a slow answer widens it, and is not mistaken for a wrong clock.
+    """
     try:
         said = parsedate_to_datetime(date)
     except (ValueError, TypeError):
         return None
-    return now - said.replace(tzinfo=said.tzinfo or UTC) - timedelta(milliseconds=500)
+    said = said.replace(tzinfo=said.tzinfo or UTC)
+    least, most = sent_at - said - timedelta(seconds=1), received_at - said
+    return min(max(least, timedelta(0)), most)
 
 
 def seconds(retry_after: str) -> float:

@@ -54,6 +54,11 @@ class Program:
                 await self._said.wait()
         return found
 
+    async def is_told(self, line: str) -> None:
+        """Type a line."""
+        self.process.stdin.write(f"{line}\n".encode())
+        await self.process.stdin.drain()
+
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
 
@@ -72,8 +77,11 @@ class Program:
 class Desk:
     """An agent and its simulated broker, and a person's browser without the screen."""
 
-    def __init__(self, program: Program, session: aiohttp.ClientSession, url: str, broker: str) -> None:
+    def __init__(
+        self, program: Program, session: aiohttp.ClientSession, url: str, broker: str, folder: Path
+    ) -> None:
         self.program = program
+        self.folder = folder
         self.session = session
         self.url = url
         self.broker = broker
@@ -160,6 +168,11 @@ class Desk:
         async with self.session.post(f"{self.broker}/session/token", data=form) as answer:
             return (await answer.json())["data"]["access_token"]
 
+    def control(self) -> dict[str, str]:
+        """What the commands of the agent's own user send along."""
+        token = (self.folder / "data" / "control-token").read_text()
+        return {"Authorization": f"Bearer {token}"}
+
     async def history(self) -> list[Any]:
         return (await self.get("/api/system/history?limit=1000"))["transitions"]
 
@@ -183,10 +196,11 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
             "-m",
             "agent.cli",
             *arguments,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=tmp_path,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **_beside(environment or {})},
         )
         programs.append(Program(process, tmp_path))
         return programs[-1]
@@ -198,27 +212,40 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         await program.ended()
 
 
+def _beside(environment: dict[str, str]) -> dict[str, str]:
+    """The environment, whose packages come beside those of the tests' own search path."""
+    paths = [environment.get("PYTHONPATH"), os.environ.get("PYTHONPATH")]
+    return {**environment, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
 @pytest.fixture
-async def open_desk(start: Callable[..., Any], tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    """Start a demo at an instant and wait until it is ready."""
+async def reach_desk() -> AsyncIterator[Callable[..., Any]]:
+    """Wait for the addresses that a program says; gives the desk that answers there."""
     async with AsyncExitStack() as stack:
 
-        async def begin(at: str = LIVE, *, data: Path | None = None, **more: Any) -> Desk:
-            folder = data or tmp_path / "desk"
-            program = await start(
-                "demo", "--port", "0", "--broker-port", "0", "--at", at, "--data-dir", str(folder), **more
-            )
-            return await reach(program, stack)
+        async def reach(program: Program, folder: Path) -> Desk:
+            found = await program.says(r"page and API at (\S+?),? .*?simulated broker at (\S+)")
+            jar = aiohttp.CookieJar(unsafe=True)
+            session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
+            return Desk(program, session, found[1].rstrip(","), found[2], folder)
 
-        yield begin
+        yield reach
 
 
-async def reach(program: Program, stack: AsyncExitStack) -> Desk:
-    """The desk of a program that has said its addresses."""
-    found = await program.says(r"page and API at (\S+?),? .*?simulated broker at (\S+)")
-    jar = aiohttp.CookieJar(unsafe=True)
-    session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
-    return Desk(program, session, found[1].rstrip(","), found[2])
+@pytest.fixture
+def open_desk(
+    start: Callable[..., Any], reach_desk: Callable[..., Any], tmp_path: Path
+) -> Callable[..., Any]:
+    """Start a demo at an instant and wait until it is ready."""
+
+    async def begin(at: str = LIVE, *, data: Path | None = None, **more: Any) -> Desk:
+        folder = data or tmp_path / "desk"
+        program = await start(
+            "demo", "--port", "0", "--broker-port", "0", "--at", at, "--data-dir", str(folder), **more
+        )
+        return await reach_desk(program, folder)
+
+    return begin
 
 
 @pytest.fixture

@@ -307,3 +307,34 @@ async def test_a_link_that_was_not_begun_here_leads_back_to_the_page(
     await expect(page.get_by_role("button", name="Log in again")).to_be_visible()
     await page.get_by_role("link", name="To the status page").click()
     await headline(page, "Broker login needed")
+
+
+async def test_the_button_on_a_login_page_leads_to_the_broker_and_back(
+    open_desk: Callable[..., Any], open_page: OpenPage
+) -> None:
+    page = await open_page(await open_desk(at=LIVE))
+    await page.goto(page.url + "api/auth/callback?state=stranger&request_token=x&status=success")
+    await page.get_by_role("button", name="Log in again").click()
+    await page.get_by_role("button", name="Log in as").click()
+    await headline(page, "The market is open")
+
+
+async def test_a_link_from_a_notice_logs_in_with_two_presses_and_works_once(
+    open_desk: Callable[..., Any], open_page: OpenPage, browser: Browser, tmp_path: Path
+) -> None:
+    desk = await open_desk(at=LIVE)
+    status_page = await open_page(desk)
+    status, made = await desk.post("/api/auth/link", headers=desk.control())
+    assert status == 200
+    phone = await browser.new_context(viewport=PHONE)
+    page = await phone.new_page()
+    await page.goto(made["href"])
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Log in to the broker")
+    assert not await is_wider_than_its_window(page)
+    await page.get_by_role("button", name="Log in").click()
+    await page.get_by_role("button", name="Log in as").click()
+    await headline(page, "The market is open")
+    await headline(status_page, "The market is open")
+    await page.goto(made["href"])
+    await expect(page.get_by_text("This link was used already")).to_be_visible()
+    await phone.close()

@@ -8,6 +8,7 @@ import random
 import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -88,6 +89,7 @@ async def test_a_kill_while_all_is_well_is_followed_by_the_same_without_a_word(r
     await desk.code("AUTH_REQUIRED")
     await desk.login()
     await desk.until(lambda d: d["ready"] and d["code"] == "LIVE")
+    await desk.eventually(lambda: [type_ for type_, _ in runs.told()] == ["problem", "recovery"])
     told = runs.told()
     desk.program.kill()
     await desk.program.ended()
@@ -117,6 +119,20 @@ async def test_a_kill_in_an_alarm_is_followed_by_the_same_alarm_with_its_age_and
     await desk.live()
     assert await desk.program.stop() == 0
     assert runs.told() == [["problem", "AUTH_REQUIRED"], ["recovery", "LIVE"]]
+
+
+async def test_a_login_link_that_was_pressed_a_moment_before_a_kill_stays_spent(runs) -> None:
+    desk = await runs.next()
+    _, made = await desk.post("/api/auth/link", headers=desk.control())
+    async with desk.session.post(made["href"], allow_redirects=False) as pressed:
+        desk.program.kill()
+        assert pressed.status == 303
+    await desk.program.ended()
+
+    desk = await runs.next()
+    _, fresh = await desk.post("/api/auth/link", headers=desk.control())
+    assert await pressed_again(desk, fresh["href"]) == 303
+    assert await pressed_again(desk, made["href"]) == 410
 
 
 async def test_stopping_in_an_orderly_way_takes_a_moment_and_ends_with_zero(runs) -> None:
@@ -154,6 +170,13 @@ async def test_the_journal_is_whole_after_kills_at_any_moment(runs) -> None:
     for row in rows:
         if row["subject"] == "machine" and row["before"] is not None:
             assert row["before"] != row["after"] or row["reason"]
+
+
+async def pressed_again(desk, href: str) -> int:
+    """What the button of a link answers at this run of the desk."""
+    url = desk.url + urlsplit(href).path
+    async with desk.session.post(url, allow_redirects=False) as answer:
+        return answer.status
 
 
 async def _change_for_ever(desk) -> None:

@@ -9,6 +9,8 @@ const HEADLINES = {
   FEED_STALE: "The feed has gone quiet",
   MACHINE_UNKNOWN: "Something cannot be seen",
   AGENT_DEGRADED: "The agent needs care",
+  BROKER_UNREACHABLE: "The broker does not answer",
+  CLOCK_OFFSET: "The clock is wrong",
   CALENDAR_ENDS: "The calendar ends soon",
   CALENDAR_DOUBTFUL: "The calendar is in doubt",
   LIVE: "The market is open",
@@ -35,6 +37,7 @@ const STATE_TONES = {
   VALID: "green", EXPIRED: "red", REQUIRED: "red",
   CONNECTED: "green", CONNECTING: "yellow", STALE: "yellow", DISCONNECTED: "yellow",
   AUTH_REQUIRED: "red", FEED_STALE: "yellow", FEED_DISCONNECTED: "yellow", AGENT_DEGRADED: "grey",
+  BROKER_UNREACHABLE: "yellow", CLOCK_OFFSET: "yellow",
   UNKNOWN: "grey", MACHINE_UNKNOWN: "grey",
 };
 

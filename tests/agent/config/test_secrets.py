@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.positions import positions
-from agent.config.secrets import LARGEST, looks_secret, resolve
+from agent.config.secrets import LARGEST, looks_secret, open_files, resolve
 from agent.errors import ConfigError
 
 ENVIRONMENT = {"KITE_SECRET": "s3cret!", "HOST": "smtp.example.com", "EMPTY": "", "BELL": "a\ab"}
@@ -83,6 +83,15 @@ def test_only_the_newline_at_the_end_of_a_file_is_taken_off(folder):
 def test_a_file_may_stand_anywhere_and_behind_a_link(folder):
     (folder / "link").symlink_to(folder / "run" / "token")
     assert resolved(folder, {"a": f"${{file:{folder}/link}}"})[0] == {"a": "from-file"}
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o400, 0), (0o640, 1), (0o604, 1)], ids=oct)
+def test_a_file_of_a_secret_that_others_can_read_is_warned_of_without_showing_it(folder, mode, warned):
+    (folder / "run" / "token").chmod(mode)
+    values = {"a": [{"b": "x:${file:run/token}"}], "c": "$${file:run/none}", "d": "${KITE_SECRET}", "e": 1}
+    lines = list(open_files(values, folder))
+    said = f"{folder}/run/token: a secret that others can read; run `chmod 600 {folder}/run/token`"
+    assert lines == [said] * warned
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,13 @@ def test_severities_map_to_three_outcomes(desk, document) -> None:
         desk.say("market", market, reason)
         found[document().severity] = document().status
     assert found == {"critical": "fail", "warning": "warn", "info": "pass"}
+
+
+def test_the_agents_part_says_how_far_its_clock_is_off_and_that_alone_is_no_revision(desk, document) -> None:
+    desk.say_all()
+    before = document()
+    assert before.agent.clock_offset_ms is None
+    desk.say("auth", "VALID", measures={"clock_offset_ms": -900.0})
+    desk.say("feed", "CONNECTED", measures={"clock_offset_ms": 200.0})
+    assert document().agent.clock_offset_ms == -900.0
+    assert content(document()) == content(before)

@@ -269,3 +269,30 @@ def test_a_calendar_that_ends_soon_is_listed_and_does_not_lead(desk, left, phase
 def test_a_measure_that_is_not_there_is_within_no_bound(desk) -> None:
     desk.say_all()
     assert desk.phase("calendar-doubtful") is None
+
+
+@pytest.mark.parametrize(
+    ("measures", "code"),
+    [
+        pytest.param({"unanswered_s": 119.9}, "LIVE", id="away for a moment"),
+        pytest.param({"unanswered_s": 120.0}, "BROKER_UNREACHABLE", id="away for long"),
+        pytest.param({"clock_offset_ms": 1999.0}, "LIVE", id="a little ahead"),
+        pytest.param({"clock_offset_ms": 2000.0}, "CLOCK_OFFSET", id="ahead"),
+        pytest.param({"clock_offset_ms": -1999.0}, "LIVE", id="a little behind"),
+        pytest.param({"clock_offset_ms": -2000.0}, "CLOCK_OFFSET", id="behind"),
+    ],
+)
+def test_a_silent_broker_and_a_wrong_clock_are_problems_of_their_own(desk, measures, code) -> None:
+    desk.say_all()
+    desk.say("auth", "VALID", measures=measures)
+    assert desk.code == code
+    assert desk.evaluation.lead.severity == ("ok" if code == "LIVE" else "warning")
+
+
+def test_a_silent_broker_is_no_alarm_by_night_nor_before_a_feed_that_is_down(desk) -> None:
+    desk.say_all(market="CLOSED")
+    desk.say("auth", "VALID", measures={"unanswered_s": 600.0})
+    assert (desk.code, desk.evaluation.lead.severity) == ("BROKER_UNREACHABLE", "info")
+    desk.say("market", "LIVE", "SESSION")
+    desk.say("feed", "STALE")
+    assert desk.code == "FEED_STALE"

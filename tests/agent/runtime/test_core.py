@@ -201,6 +201,54 @@ async def test_a_restart_makes_no_alarm_of_what_was_on_its_way_out_untold(start)
     assert await again.told() == []
 
 
+async def test_after_a_login_one_recovery_waits_for_the_feed_and_says_how_long_it_took(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="EXPIRED", feed="DISCONNECTED")
+    await run.wait(60)
+    run.say(auth="VALID")
+    await run.wait(1.8)
+    assert await run.told() == [(NoticeReason.FIRST, "AUTH_REQUIRED")]
+    run.say(feed="CONNECTED")
+    await run.wait(10)
+    assert await run.told() == [(NoticeReason.FIRST, "AUTH_REQUIRED"), (NoticeReason.RECOVERED, "LIVE")]
+    assert "is over after 1m2s: auth VALID, feed CONNECTED 1.8 s later." in run.notices[1].message
+
+
+async def test_a_login_that_does_not_last_is_told_again_though_no_recovery_was(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="EXPIRED", feed="DISCONNECTED")
+    await run.wait(60)
+    run.say(auth="VALID")
+    await run.wait(3)
+    run.say(auth="EXPIRED")
+    await run.wait(600)
+    run.say(auth="VALID", feed="CONNECTED")
+    await run.wait(10)
+    assert await run.told() == [
+        (NoticeReason.FIRST, "AUTH_REQUIRED"),
+        (NoticeReason.WORSE, "AUTH_REQUIRED"),
+        (NoticeReason.RECOVERED, "LIVE"),
+    ]
+    assert len({notice.incident.id for notice in run.notices}) == 1
+
+
+async def test_a_feed_that_does_not_come_back_after_a_login_is_told_in_the_recoverys_place(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="EXPIRED", feed="DISCONNECTED")
+    await run.wait(60)
+    run.say(auth="VALID")
+    await run.wait(44.9)
+    assert len(await run.told()) == 1
+    await run.wait(0.1)
+    run.say(feed="CONNECTED")
+    await run.wait(10)
+    assert await run.told() == [
+        (NoticeReason.FIRST, "AUTH_REQUIRED"),
+        (NoticeReason.WORSE, "FEED_DISCONNECTED"),
+        (NoticeReason.RECOVERED, "LIVE"),
+    ]
+
+
 async def test_a_step_of_the_wall_clock_keeps_ages_and_alarms_nobody(start) -> None:
     run = start()
     run.say(market="LIVE", auth="VALID", feed="CONNECTED")

@@ -68,6 +68,9 @@ def test_the_control_token_is_made_once_and_private(tmp_path) -> None:
     token = control_token(tmp_path / "data")
     assert len(token) >= 32
     assert control_token(tmp_path / "data") == token
+    (tmp_path / "data" / "control-token").chmod(0o644)
+    control_token(tmp_path / "data")
+    assert (tmp_path / "data" / "control-token").stat().st_mode & 0o777 == 0o600
     assert stat.S_IMODE((tmp_path / "data" / "control-token").stat().st_mode) == 0o600
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -96,12 +97,17 @@ OpenDesk = Callable[..., AbstractAsyncContextManager[AuthDesk]]
 def open_desk() -> OpenDesk:
     @asynccontextmanager
     async def opened(
-        *, token: str | None = None, clock: ManualClock | None = None, run: bool = True, **settings: Any
+        *,
+        token: str | None = None,
+        clock: ManualClock | None = None,
+        run: bool = True,
+        broker_ahead: timedelta = timedelta(0),
+        **settings: Any,
     ) -> AsyncIterator[AuthDesk]:
         clock = clock or ManualClock()
         chosen = KiteLoginSettings(**{"api_key": "demo", "api_secret": "demo-secret"} | settings)
         async with AsyncExitStack() as stack:
-            simulator = await stack.enter_async_context(Simulator(now=clock.now))
+            simulator = await stack.enter_async_context(Simulator(now=lambda: clock.now() + broker_ahead))
             http = await stack.enter_async_context(aiohttp.ClientSession())
             bench = Bench(clock, name="auth", simulator=simulator.url)
             credential = bench.add_credential("kite", token)

@@ -64,12 +64,29 @@ def test_no_finding_repeats_what_the_broker_or_the_client_said() -> None:
         assert "CANARY" not in repr(classify(error, 403))
 
 
-def test_the_brokers_clock_is_read_from_its_date() -> None:
-    now = datetime(2026, 11, 24, 4, 0, 2, 500_000, tzinfo=UTC)
-    assert offset(now, "Tue, 24 Nov 2026 04:00:00 GMT") == timedelta(seconds=2)
-    assert offset(now, "Tue, 24 Nov 2026 04:00:00 -0000") == timedelta(seconds=2)
+NINE_THIRTY = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("sent_s", "received_s", "offset_s"),
+    [
+        pytest.param(0.4, 0.5, 0, id="as well as can be told"),
+        pytest.param(1.0, 1.1, 0, id="the date is almost a second old"),
+        pytest.param(3.5, 3.6, 2.5, id="ahead"),
+        pytest.param(-2.6, -2.5, -2.5, id="behind"),
+        pytest.param(0.5, 6.0, 0, id="a slow answer is no wrong clock"),
+        pytest.param(-5.0, 0.5, 0, id="nor is one that the broker began late"),
+    ],
+)
+def test_the_brokers_clock_is_read_from_its_date(sent_s: float, received_s: float, offset_s: float) -> None:
+    sent, received = (NINE_THIRTY + timedelta(seconds=s) for s in (sent_s, received_s))
+    for zone in ("GMT", "-0000"):
+        assert offset(sent, received, f"Tue, 24 Nov 2026 04:00:00 {zone}") == timedelta(seconds=offset_s)
+
+
+def test_a_date_that_is_none_measures_nothing() -> None:
     for garbage in ("", "yesterday", "Tue, 99 Nov 2026 04:00:00 GMT"):
-        assert offset(now, garbage) is None
+        assert offset(NINE_THIRTY, NINE_THIRTY, garbage) is None
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ async def test_what_is_no_answer_changes_no_state_and_is_tried_again_later(
     await desk.clock.advance(60 if answer == "RATE_LIMITED" else 5)
     await desk.until_trouble(None)
     assert said(desk.last) == VERIFIED
+    assert "unanswered_s" not in desk.last.measures
     assert [record.getMessage().split(":")[1] for record in caplog.records if record.name == "test.auth"] == [
         f" no word on the token ({answer})",
         " the broker answers again",
@@ -182,6 +183,16 @@ async def test_a_broker_that_stays_away_is_believed_for_three_turns(desk: Any) -
     report = await desk.machine.probe()
     assert report.valid_for == timedelta(0), "from here on the core says UNKNOWN"
     assert report.measures["verify_age_s"] == 16 * 60
+
+
+async def test_how_long_a_broker_gives_no_word_is_measured(desk: Any) -> None:
+    await desk.order("rest", fault="drop")
+    await desk.clock.advance(1)
+    with pytest.raises(ActionError):
+        await desk.machine.act("verify")
+    assert desk.last.measures["unanswered_s"] < 1
+    await desk.clock.advance(120)
+    assert (await desk.machine.probe()).measures["unanswered_s"] >= 120
 
 
 async def test_ten_callers_cause_one_request(desk: Any) -> None:
@@ -287,10 +298,11 @@ async def test_another_users_token_is_neither_believed_nor_used(open_desk: Any) 
         assert desk.credential.state.value.usable is None
 
 
-async def test_the_brokers_clock_is_measured(open_desk: Any) -> None:
-    async with open_desk(token="whatever") as desk:
+@pytest.mark.parametrize("broker_ahead_s", [0, 30, -30])
+async def test_the_brokers_clock_is_measured(open_desk: Any, broker_ahead_s: int) -> None:
+    async with open_desk(token="whatever", broker_ahead=timedelta(seconds=broker_ahead_s)) as desk:
         report = await desk.until(State.EXPIRED)
-        assert abs(report.measures["clock_offset_ms"]) <= 500
+        assert -1000 <= report.measures["clock_offset_ms"] + broker_ahead_s * 1000 <= 1000
 
 
 async def test_an_action_that_it_does_not_know_is_named(desk: Any) -> None:
