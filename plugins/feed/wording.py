@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agent.api import Verdict
 from plugins.feed.canaries import Canary
@@ -20,6 +20,11 @@ def connected(watch: Watch, reason: Reason) -> str:
     if reason is Reason.TICKING:
         return "connected, ticks are coming"
     return "connected, the first ticks are awaited" if watch.expects_data else "connected, no ticks expected"
+
+
+def with_missing(message: str, names: Sequence[str]) -> str:
+    """A feed that is well, but for the instruments that never came."""
+    return f"{message}; nothing has come for {_listed(names)}" if names else message
 
 
 def connecting(watch: Watch) -> str:
@@ -100,6 +105,9 @@ def _with_drop(watch: Watch, text: str) -> str:
 
 
 def _names(canaries: Iterable[Canary]) -> str:
-    names = [c.name for c in canaries]
+    return _listed([c.name for c in canaries])
+
+
+def _listed(names: Sequence[str]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
