@@ -32,6 +32,8 @@ class Server(Settings):
     """Further names for which requests are taken, beside the address itself and localhost."""
     read_token: SecretText | None = None
     control_token: SecretText | None = None
+    push_token: SecretText | None = None
+    """For trading processes that report; whoever has it may be handed a broker's token."""
 
     @property
     def is_loopback(self) -> bool:

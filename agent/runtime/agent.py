@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from agent import __version__
 from agent.abilities import CredentialState, Login, Surroundings
@@ -238,6 +239,10 @@ class Agent:
     async def act(self, name: str, action: str) -> str:
         """Have a machine do one of its actions. Raises `ActionError`, or `KeyError` for no machine."""
         return await self.machines[name].act(action)
+
+    async def take(self, name: str, body: Mapping[str, Any]) -> Mapping[str, object]:
+        """Hand a machine what was pushed to it. Raises `ActionError`, or `KeyError` for no machine."""
+        return await self.machines[name].take(body)
 
     def logins(self) -> dict[str, Login]:
         """The machines at whose broker a person can log in."""

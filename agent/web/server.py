@@ -12,6 +12,7 @@ from agent.web.events import Streams
 from agent.web.guard import guard
 from agent.web.login import Login
 from agent.web.page import Page
+from agent.web.push import Push
 from agent.web.routes import add_routes
 from agent.web.steering import Steering
 from agent.web.system import System
@@ -33,6 +34,7 @@ class WebServer:
         parts = (
             System(agent),
             Steering(agent),
+            Push(agent),
             Login(agent, access, base_url),
             Page(access),
             self._streams,

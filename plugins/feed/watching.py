@@ -12,7 +12,7 @@ from plugins.feed import events, wording
 from plugins.feed.canaries import Basket
 from plugins.feed.dialect import Tally
 from plugins.feed.reporting import describe, list_missing
-from plugins.feed.states import State
+from plugins.feed.states import Reason, State
 from plugins.feed.watch import Limits, begin
 from plugins.feed.watchdog import Verdict, step
 
@@ -85,7 +85,7 @@ class Watching:
     def verdict(self) -> Verdict:
         """The watchdog's verdict and what it cannot know: who is missing while the rest is well."""
         verdict = self.decision.verdict
-        if verdict.state is State.CONNECTED:
+        if verdict.reason is Reason.TICKING:
             missing = list_missing(self.watch, self._tally, self._clock.monotonic())
             verdict = replace(verdict, message=wording.with_missing(verdict.message, missing))
         return self._amend(verdict)

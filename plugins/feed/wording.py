@@ -11,7 +11,10 @@ from plugins.feed.watch import Link, Watch
 
 ONE_DROP_AWAY = "its credential is dead, so the feed is one drop away from being lost: log in"
 AWAITING_TICKS = "connected and subscribed, the first tick is awaited"
+AWAITING_BEATS = "no trading process has reported yet"
+NO_BEATS = "no trading process reports; is it running, with a reporter attached?"
 _NAMED = 5
+_BUSY_S = 2.0  # a callback that takes longer holds up the whole ticker
 
 
 def connected(watch: Watch, reason: Reason) -> str:
@@ -20,6 +23,17 @@ def connected(watch: Watch, reason: Reason) -> str:
     if reason is Reason.TICKING:
         return "connected, ticks are coming"
     return "connected, the first ticks are awaited" if watch.expects_data else "connected, no ticks expected"
+
+
+def script_hint(stopped: bool, left: bool, begun: bool, busy_s: float) -> str:
+    """What a trading process does to its own ticker, where that is in the way."""
+    if not begun:
+        return "the script has not called connect() yet"
+    if stopped:
+        return "the script has stopped its reactor, which cannot start again: restart the script"
+    if left:
+        return "the script has closed its ticker itself: it is left alone until someone asks for a reconnect"
+    return "the script's own on_ticks is not coming back and holds up the ticker" if busy_s > _BUSY_S else ""
 
 
 def with_missing(message: str, names: Sequence[str]) -> str:
