@@ -23,11 +23,22 @@ class Counts:
     connections, `failed` the attempts and connections that ended.
     """
 
+    __slots__ = (
+        "busy_since",
+        "ending",
+        "failed",
+        "frames",
+        "heard_at",
+        "latest",
+        "opened",
+        "packets",
+        "status",
+    )
+
     def __init__(self) -> None:
         self.frames = 0
         self.packets = 0
         self.heard_at: float | None = None
-        self.packet_at: float | None = None
         self.busy_since: float | None = None
         self.latest: dict[int, Tick] = {}
         self.opened = 0
@@ -35,22 +46,8 @@ class Counts:
         self.status: int | None = None
         self.ending = ""
 
-    def on_message(self, _ws: object, payload: bytes, is_binary: bool) -> None:
-        """A frame came, a heartbeat perhaps."""
-        self.frames += 1
-        self.heard_at = now = time.monotonic()
-        if is_binary and len(payload) > 4:
-            self.packets += payload[0] << 8 | payload[1]
-            self.packet_at = now
-
-    def on_ticks(self, _ws: object, ticks: Sequence[Tick]) -> None:
-        """Keep the last tick of each instrument; what it says is read by the other thread."""
-        latest = self.latest
-        for tick in ticks:
-            latest[tick["instrument_token"]] = tick
-
     def on_connect(self, _ws: object, _response: object) -> None:
-        self.heard_at = self.packet_at = None
+        self.heard_at = None
         self.opened += 1
 
     def on_close(self, _ws: object, code: object, reason: object) -> None:
@@ -72,41 +69,62 @@ def follow(ticker: Any, counts: Counts, changed: Callable[[], None]) -> None:
     A callback that the script has not set is set where it costs nothing: `on_ticks` is left
     alone, because the ticker parses for it.
     """
-    _put_before(ticker, "on_message", counts.on_message)
-    _put_before(ticker, "on_connect", counts.on_connect, changed)
-    _put_before(ticker, "on_close", counts.on_close, changed)
-    if ticker.on_ticks is not None and not hasattr(ticker.on_ticks, "counts"):
-        ticker.on_ticks = _timed(counts, ticker.on_ticks)
+
+    def connected(*arguments: object) -> None:
+        counts.on_connect(*arguments)
+        changed()
+
+    def closed(*arguments: object) -> None:
+        counts.on_close(*arguments)
+        changed()
+
+    _put(ticker, "on_message", lambda theirs: _messages(counts, theirs))
+    _put(ticker, "on_connect", lambda theirs: _both(connected, theirs))
+    _put(ticker, "on_close", lambda theirs: _both(closed, theirs))
+    if ticker.on_ticks is not None:
+        _put(ticker, "on_ticks", lambda theirs: _ticks(counts, theirs))
 
 
-def _put_before(
-    ticker: Any, name: str, count: Callable[..., None], changed: Callable[[], None] | None = None
-) -> None:
+def _put(ticker: Any, name: str, wrap: Callable[[Any], Any]) -> None:
     theirs = getattr(ticker, name)
-    if hasattr(theirs, "counts"):
-        return
+    if not hasattr(theirs, "counts"):
+        ours = wrap(theirs)
+        ours.counts = True
+        setattr(ticker, name, ours)
 
+
+def _both(first: Callable[..., None], theirs: Callable[..., Any] | None) -> Callable[..., Any]:
     def both(*arguments: Any) -> Any:
-        count(*arguments)
-        if changed is not None:
-            changed()
+        first(*arguments)
         return theirs(*arguments) if theirs is not None else None
 
-    both.counts = True  # type: ignore[attr-defined]
-    setattr(ticker, name, both)
+    return both
 
 
-def _timed(counts: Counts, theirs: Callable[..., Any]) -> Callable[..., Any]:
-    """Count, and note since when the script's own callback has the reactor's thread for itself."""
-    count, monotonic = counts.on_ticks, time.monotonic
+def _messages(counts: Counts, theirs: Callable[..., Any] | None) -> Callable[..., Any]:
+    """Stamp and count a frame, a heartbeat perhaps; written out, because it comes with every frame."""
+    monotonic = time.monotonic
+
+    def count(ws: object, payload: bytes, is_binary: bool) -> None:
+        counts.frames += 1
+        counts.heard_at = monotonic()
+        if is_binary and len(payload) > 4:
+            counts.packets += payload[0] << 8 | payload[1]
+
+    return count if theirs is None else _both(count, theirs)
+
+
+def _ticks(counts: Counts, theirs: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep each instrument's last tick, and since when the script has the reactor's thread for itself."""
 
     def both(ws: object, ticks: Sequence[Tick]) -> Any:
-        count(ws, ticks)
-        counts.busy_since = monotonic()
+        latest = counts.latest
+        for tick in ticks:
+            latest[tick["instrument_token"]] = tick
+        counts.busy_since = counts.heard_at
         try:
             return theirs(ws, ticks)
         finally:
             counts.busy_since = None
 
-    both.counts = True  # type: ignore[attr-defined]
     return both

@@ -81,9 +81,7 @@ class FeedReporter:
     def _note(self, trouble: str | None) -> None:
         """One line when the agent goes, and one when it is back."""
         if trouble is not None and self._is_heard:
-            log.warning(
-                "%s: the agent does not take reports: %s; trading is not held up", self._machine, trouble
-            )
+            log.warning("%s: the agent takes no reports (%s); the ticker goes on", self._machine, trouble)
         elif trouble is None and not self._is_heard:
             log.info("%s: the agent takes reports again", self._machine)
         self._is_heard = trouble is None
@@ -105,7 +103,6 @@ class FeedReporter:
             "frames": counts.frames,
             "packets": counts.packets,
             "heard_s": _age(counts.heard_at, now),
-            "packet_s": _age(counts.packet_at, now),
             "busy_s": _age(counts.busy_since, now),
             "stamps": _stamps(latest, self._watched),
             "newest": _newest(latest),

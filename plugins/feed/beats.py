@@ -39,7 +39,6 @@ class Beat(BaseModel):
     frames: Count = 0
     packets: Count = 0
     heard_s: Age = None
-    packet_s: Age = None
     busy_s: Age = None
     stamps: Annotated[Mapping[int, float], Field(max_length=3000)] = {}
     newest: float | None = None
@@ -119,8 +118,8 @@ def hear_frames(
     stamps = dict(beat.stamps)
     if STREAM in canaries:
         newest = beat.newest
-        if newest is None and beat.packet_s is not None and beat.packets > packets:
-            newest = wall - beat.packet_s  # a script without timestamps: when they came must do
+        if newest is None and beat.packets > packets:
+            newest = wall - beat.heard_s  # a script without timestamps: when they came must do
         stamps = {STREAM: newest} if newest is not None else {}
     return events.Heard(
         at=now - beat.heard_s, wall=wall, packets=max(0, beat.packets - packets), stamps=stamps
