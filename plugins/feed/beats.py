@@ -81,29 +81,46 @@ def is_same(former: Script | None, beat: Beat) -> bool:
 def follow_link(former: Script | None, script: Script, link: Link) -> Iterator[events.Event]:
     """What has become of the connection since the beat before, where the link stood at `link`."""
     beat = script.beat
-    known = former if is_same(former, beat) else None
+    known = former if former is not None and is_same(former, beat) else None
     is_other = known is None or known.beat.opened != beat.opened
     if link is Link.OPEN and (not script.has_connection or is_other):
         yield events.Closed(Reason.CLOSED_BY_PEER, beat.ending)
         link = Link.DOWN
-    if script.has_connection and link is not Link.OPEN:
-        if link is Link.DOWN:
-            yield events.Opening(beat.generation)
+    if link is Link.OPEN:
+        return
+    if script.has_connection:
+        yield from _opening(beat, link)
         yield events.Opened()
         yield events.Subscribed()
-    elif link is not Link.OPEN and known is not None and beat.failed > known.beat.failed:
-        yield from _failed(beat, link, lost=beat.opened > known.beat.opened)
+    elif beat.begun:
+        yield from _try(known, beat, link)
 
 
-def _failed(beat: Beat, link: Link, *, lost: bool) -> Iterator[events.Event]:
-    """An attempt failed, ours or one of the script's own retries; or it was open for less than a beat."""
-    if link is Link.DOWN:
-        yield events.Opening(beat.generation)
-    if lost:
+def _try(known: Script | None, beat: Beat, link: Link) -> Iterator[events.Event]:
+    """The attempts of a script without a connection: its first, ours, and its own retries."""
+    begins = known is None or not known.beat.begun
+    came_and_went = known is not None and beat.opened > known.beat.opened
+    failed = _count_failures(known, beat) > 0
+    if begins or came_and_went or failed:
+        yield from _opening(beat, link)
+    if came_and_went:
         yield events.Opened()
         yield events.Closed(Reason.CLOSED_BY_PEER, beat.ending)
-    else:
+    elif failed:
         yield events.Failed(beat.ending) if beat.status is None else events.Refused(beat.status)
+
+
+def _opening(beat: Beat, link: Link) -> Iterator[events.Event]:
+    if link is Link.DOWN:
+        yield events.Opening(beat.generation)
+
+
+def _count_failures(known: Script | None, beat: Beat) -> int:
+    """How many attempts have failed since; `failed` counts the ends of open connections too."""
+    if known is None:
+        return beat.failed
+    lost = known.has_connection and not beat.connected
+    return beat.failed - known.beat.failed - lost
 
 
 def hear_frames(

@@ -19,6 +19,7 @@ from plugins.feed.watchdog import Verdict, step
 NOTES_A_SECOND = 4  # while all is well; how often the watchdog needs to hear of frames
 _LATE_S = 0.5  # a timer this late means that the loop was held up, and frames wait unread
 _INDULGENCE_S = 0.1
+_SHORTEST_S = 0.001  # an instant that a rounding clock never quite reaches is no busy loop
 
 
 class Watching:
@@ -139,4 +140,4 @@ class Watching:
             self._disarm = lambda: None
             return
         pause = at - now if self._indulged_until is None else _INDULGENCE_S
-        self._disarm = self._clock.call_later(max(0.0, pause), self._look).cancel
+        self._disarm = self._clock.call_later(max(_SHORTEST_S, pause), self._look).cancel
