@@ -6,7 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from agent.config.blueprint import Blueprint
 from agent.config.loading import load
 from agent.config.schema import Server
 from agent.errors import AgentError, ConfigError
+from agent.runtime.redaction import Redactor
 
 CALLBACK = "/api/auth/callback"
 
@@ -48,22 +49,25 @@ def run_agent(
     redactor = set_up_logs(blueprint.secrets, verbose=verbose)
     for warning in blueprint.warnings:
         click.echo(f"warning: {warning}", err=True)
-    asyncio.run(_run(blueprint, SystemClock(at), redactor.add))
+    asyncio.run(_run(blueprint, SystemClock(at), redactor))
 
 
-async def _run(blueprint: Blueprint, clock: SystemClock, learn: Any) -> None:
+async def _run(blueprint: Blueprint, clock: SystemClock, redactor: Redactor) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(blueprint, clock, learn) as addresses:
+    async with serving(blueprint, clock, redactor.add, redactor.clean) as addresses:
         click.echo("openbell is ready: " + ", ".join(addresses))
         await stop.wait()
 
 
 @asynccontextmanager
 async def serving(
-    blueprint: Blueprint, clock: SystemClock, learn: Any = lambda secret: None
+    blueprint: Blueprint,
+    clock: SystemClock,
+    learn: Callable[[str], None] = lambda secret: None,
+    clean: Callable[[str], str] = lambda text: text,
 ) -> AsyncIterator[list[str]]:
     """The agent with its page and API, and its simulator if it has one; gives their addresses."""
     from agent.runtime.agent import Agent
@@ -79,7 +83,9 @@ async def serving(
         if settings.environment == "simulated":
             simulator = await _simulator(blueprint, clock, base_url, stack)
             addresses.append(f"simulated broker at {simulator}")
-        agent = Agent(blueprint, clock=clock, base_url=base_url, simulator=simulator, learn=learn)
+        agent = Agent(
+            blueprint, clock=clock, base_url=base_url, simulator=simulator, learn=learn, clean=clean
+        )
         stack.push_async_callback(agent.stop)
         await agent.start()
         server = WebServer(agent, listener=listener, base_url=base_url)

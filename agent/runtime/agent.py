@@ -25,6 +25,7 @@ from agent.runtime.mounting import Mounted, build_notifier, mount
 from agent.runtime.observing import Observing
 from agent.runtime.outbound import Outbound
 from agent.runtime.publishing import Publisher
+from agent.runtime.remedies import Remedies
 from agent.runtime.replay import believed_for
 from agent.runtime.scheduling import Scheduling
 from agent.runtime.supervision import Supervisor
@@ -47,7 +48,8 @@ DRAIN_S = 3.0
 class Agent:
     """Owns what runs. The web server reads `publisher` and `journal`, and calls `act`.
 
-    `learn` is told each credential's value, so that it can be kept out of the log.
+    `learn` is told each credential's value, so that it can be kept out of the log; `clean` takes
+    what is known as a secret out of a text.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Agent:
         base_url: str,
         simulator: str | None = None,
         learn: Callable[[str], None] = lambda secret: None,
+        clean: Callable[[str], str] = lambda text: text,
     ) -> None:
         self.blueprint = blueprint
         self.clock = clock
@@ -77,6 +80,15 @@ class Agent:
         self._markets = self._markets_by_machine()
         self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now())
         self._evaluation_is_well = True
+        self._remedies = Remedies(
+            blueprint.remedies,
+            clock=clock,
+            journal=self.journal,
+            folder=blueprint.path.parent.resolve(),
+            act=self.act,
+            spawn=self._supervisor.spawn,
+            clean=clean,
+        )
         self._core: Core | None = None
 
     @property
@@ -100,6 +112,7 @@ class Agent:
         self.journal.start()
         self._credentials = await self._open_credentials()
         self._core = self._make_core()
+        self._remedies.resume()
         self._build()
         self._watch_over()
         self._evaluate()
@@ -109,6 +122,7 @@ class Agent:
     async def stop(self) -> None:
         """Write what has happened, deliver what waits for a short while, end all tasks, close."""
         self._scheduling.stop()
+        self._remedies.stop()
         await self.journal.flush()
         for sender in self.senders.values():
             await sender.drain(DRAIN_S)
@@ -264,12 +278,14 @@ class Agent:
     def _deliver(self, name: str, report: Report) -> None:
         try:
             self.core.accept(name, report)
+            self._remedies.look(self.core.evaluation)
         except Exception:  # noqa: BLE001 - a defect of ours must not end the agent
             self._evaluation_failed()
 
     def _evaluate(self) -> None:
         try:
             self.core.evaluate()
+            self._remedies.look(self.core.evaluation)
             self._evaluation_is_well = True
         except Exception:  # noqa: BLE001 - a defect of ours must not end the agent
             self._evaluation_failed()
@@ -329,6 +345,7 @@ class Agent:
             step = self.clock.follow()
             if step:
                 log.warning("the wall clock was set by %s; ages are kept, everything is timed anew", step)
+                self._remedies.shift(step)
                 self.core.shift(step)
                 self._scheduling.rearm()
             self._check_self()
