@@ -78,7 +78,7 @@ def follow(ticker: Any, counts: Counts, changed: Callable[[], None]) -> None:
         counts.on_close(*arguments)
         changed()
 
-    _put(ticker, "on_message", lambda theirs: _messages(counts, theirs))
+    _put(ticker, "on_message", lambda theirs: _messages(ticker, counts, theirs))
     _put(ticker, "on_connect", lambda theirs: _both(connected, theirs))
     _put(ticker, "on_close", lambda theirs: _both(closed, theirs))
     if ticker.on_ticks is not None:
@@ -101,14 +101,14 @@ def _both(first: Callable[..., None], theirs: Callable[..., Any] | None) -> Call
     return both
 
 
-def _messages(counts: Counts, theirs: Callable[..., Any] | None) -> Callable[..., Any]:
-    """Stamp and count a frame, a heartbeat perhaps; written out, because it comes with every frame."""
+def _messages(ticker: Any, counts: Counts, theirs: Callable[..., Any] | None) -> Callable[..., Any]:
+    """Stamp and count a frame, a heartbeat perhaps; its packets only if nobody has them parsed."""
     monotonic = time.monotonic
 
     def count(ws: object, payload: bytes, is_binary: bool) -> None:
         counts.frames += 1
         counts.heard_at = monotonic()
-        if is_binary and len(payload) > 4:
+        if ticker.on_ticks is None and is_binary and len(payload) > 4:
             counts.packets += payload[0] << 8 | payload[1]
 
     return count if theirs is None else _both(count, theirs)
@@ -118,6 +118,7 @@ def _ticks(counts: Counts, theirs: Callable[..., Any]) -> Callable[..., Any]:
     """Keep each instrument's last tick, and since when the script has the reactor's thread for itself."""
 
     def both(ws: object, ticks: Sequence[Tick]) -> Any:
+        counts.packets += len(ticks)
         latest = counts.latest
         for tick in ticks:
             latest[tick["instrument_token"]] = tick
