@@ -138,6 +138,8 @@ class PushedFeed:
     def _see(self, event: events.Event, beat: Beat) -> None:
         """What the broker made of the token is told to others, where it was the one that we know."""
         self._watching.see(event)
+        if isinstance(event, events.Opened):
+            self._asked = False
         if self._credential is None or beat.generation is None:
             return
         if isinstance(event, events.Opened):
@@ -189,7 +191,6 @@ class PushedFeed:
     def _reconnect(self) -> None:
         secret = self._secret()
         reason = self._watching.verdict().message
-        self._asked = False
         if self._script is not None:
             self._script = beats.give_up(self._script)
         self._say("reconnect", reason=reason)

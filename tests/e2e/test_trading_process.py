@@ -61,7 +61,7 @@ async def desk(start: Callable[..., Any], tmp_path: Path) -> AsyncIterator[Desk]
 
 
 @asynccontextmanager
-async def trading(desk: Desk, token: str, machine: str = "strategy") -> AsyncIterator[Program]:
+async def trading(desk: Desk, token: str, *words: str) -> AsyncIterator[Program]:
     """The script in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -69,8 +69,10 @@ async def trading(desk: Desk, token: str, machine: str = "strategy") -> AsyncIte
         desk.broker.replace("http", "ws"),
         token,
         desk.url,
-        machine,
+        "strategy",
         "a-token-for-reports",
+        *words,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -140,3 +142,41 @@ async def test_a_process_that_ends_is_disconnected_and_the_next_one_takes_its_pl
     assert "no trading process reports" in document["machines"]["strategy"]["message"]
     async with trading(desk, token):
         await desk.until(lambda document: feed(document) == ("CONNECTED", "TICKING"))
+
+
+async def test_reconnects_leave_one_connection_and_no_sockets_behind(desk: Desk) -> None:
+    async with trading(desk, await login(desk), "threaded") as script:
+        await desk.until(lambda document: feed(document) == ("CONNECTED", "TICKING"))
+        await desk.open_page()
+        sockets = Path(f"/proc/{script.process.pid}/fd")
+        before = len(list(sockets.iterdir()))
+        for number in range(2, 10):
+            status, answer = await desk.post("/api/system/health/strategy/reconnect")
+            assert status == 200, answer
+            await desk.until(lambda document: feed(document)[0] == "CONNECTING")
+            await script.says(rf"(?s)(connected .*){{{number}}}")
+            await desk.until(lambda document: feed(document) == ("CONNECTED", "TICKING"))
+        state = await desk.sim_state()
+        assert len(state["connections"]) == 1
+        assert len(list(sockets.iterdir())) <= before + 2
+
+
+async def test_a_script_that_stops_its_reactor_is_told_to_be_restarted(desk: Desk) -> None:
+    async with trading(desk, await login(desk), "stop") as script:
+        await desk.until(lambda document: feed(document) == ("CONNECTED", "TICKING"))
+        await desk.sim("feed", fault="drop")
+        await script.says("closed")
+        await desk.until(lambda document: "restart the script" in document["machines"]["strategy"]["message"])
+        assert script.process.returncode is None
+
+
+async def test_a_ticker_that_has_given_up_is_connected_anew_when_the_broker_is_back(desk: Desk) -> None:
+    async with trading(desk, await login(desk), "once") as script:
+        await desk.until(lambda document: feed(document) == ("CONNECTED", "TICKING"))
+        await desk.sim("feed", fault="half-open")
+        await desk.until(lambda document: feed(document)[0] == "STALE")
+        await desk.sim("feed", fault="refuse", status=503)
+        await desk.until(lambda document: feed(document) == ("DISCONNECTED", "NETWORK"))
+        await desk.sim("feed", fault=None)
+        await desk.until(lambda document: feed(document) == ("CONNECTED", "TICKING"))
+        assert script.process.returncode is None

@@ -1,7 +1,9 @@
 """A trader's own script, as the ticker's documentation has it, and one line more.
 
-Arguments: the broker's WebSocket root, its access token, the agent's address, the machine, and
-the token for reports. Prints a line for each thing that it notices.
+Arguments: the broker's WebSocket root, its access token, the agent's address, the machine, the
+token for reports, and perhaps words: `stop` stops the reactor when a connection is closed, as the
+documentation's example does; `once` gives up after one retry; `threaded` keeps the main thread.
+Prints a line for each thing that it notices.
 """
 
 from __future__ import annotations
@@ -13,14 +15,16 @@ from kiteconnect import KiteTicker
 
 from agent.client import FeedReporter
 
-ROOT, ACCESS_TOKEN, AGENT, MACHINE, PUSH_TOKEN = sys.argv[1:]
+ROOT, ACCESS_TOKEN, AGENT, MACHINE, PUSH_TOKEN, *WORDS = sys.argv[1:]
 
 
 def say(*words: object) -> None:
     print(*words, flush=True)  # noqa: T201
 
 
-kws = KiteTicker("demo", ACCESS_TOKEN, root=ROOT)
+TRIES = 1 if "once" in WORDS else 50
+
+kws = KiteTicker("demo", ACCESS_TOKEN, root=ROOT, reconnect_max_tries=TRIES)
 FeedReporter(AGENT, MACHINE, PUSH_TOKEN).attach(kws)
 
 
@@ -36,9 +40,14 @@ def on_connect(ws: Any, response: Any) -> None:
 
 def on_close(ws: Any, code: Any, reason: Any) -> None:
     say("closed", code, reason)
+    if "stop" in WORDS:
+        ws.stop()
 
 
 kws.on_ticks = on_ticks
 kws.on_connect = on_connect
 kws.on_close = on_close
-kws.connect()
+kws.on_noreconnect = lambda ws: say("gave up")
+kws.connect(threaded="threaded" in WORDS or "stop" in WORDS)
+if kws.__dict__.get("websocket_thread") is not None:
+    sys.stdin.read()
