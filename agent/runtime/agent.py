@@ -88,6 +88,7 @@ class Agent:
             act=self.act,
             spawn=self._supervisor.spawn,
             clean=clean,
+            incident=lambda: self.core.incident,
         )
         self._core: Core | None = None
 

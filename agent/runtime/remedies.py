@@ -11,10 +11,11 @@ from pathlib import Path
 from agent.alerts.remedies import Remedy, Runs, Trouble, Why, begin, decide, end, shift
 from agent.clock import Clock
 from agent.errors import ActionError
-from agent.health.evaluate import Evaluation
+from agent.health.answer import Evaluation
 from agent.health.stages import Stage
-from agent.model import Subject, Transition
+from agent.model import Incident, Subject, Transition
 from agent.runtime.commands import run_command
+from agent.runtime.telling import stamped
 from agent.store.journal import Entry, Journal
 from agent.text import plain
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 KEY = "core:remedies"
 OUTPUT_LIMIT = 2_000
+
+_CUT_SHORT = ("FAILED", "CUT_SHORT", "the agent was stopped meanwhile, or failed; its log says which")
 
 
 class Remedies:
@@ -37,6 +40,7 @@ class Remedies:
         act: Callable[[str, str], Awaitable[str]],
         spawn: Callable[[str, Awaitable[None]], None],
         clean: Callable[[str], str],
+        incident: Callable[[], Incident | None],
     ) -> None:
         self._remedies = tuple(remedies)
         self._clock = clock
@@ -45,6 +49,7 @@ class Remedies:
         self._act = act
         self._spawn = spawn
         self._clean = clean
+        self._incident = incident
         self._troubles: tuple[Trouble, ...] = ()
         self._runs: dict[str, Runs] = {}
         self._disarm: Callable[[], None] = lambda: None
@@ -67,7 +72,7 @@ class Remedies:
         self._troubles = tuple(
             Trouble(problem.rule.id, problem.group, problem.since)
             for problem in counting
-            if problem.stage is Stage.ACTIVE and not problem.suppressed_by
+            if problem.phase == Stage.ACTIVE
         )
         self._decide()
 
@@ -98,27 +103,25 @@ class Remedies:
     def _begin(self, remedy: Remedy, runs: Runs, trouble: Trouble, now: datetime) -> None:
         self._runs[remedy.id] = runs
         log.warning("remedy %s: %s because of %s", remedy.id, remedy.words, trouble.rule)
-        began = {id_: [at.isoformat() for at in known.began] for id_, known in self._runs.items()}
-        edge = _edge(
+        incident = self._incident()
+        started = _edge(
             remedy, trouble, now, before=None, after="RUNNING", reason=trouble.rule, message=remedy.words
         )
-        self._journal.append(Entry((edge,), ((KEY, json.dumps(began)),)))
-        self._spawn(f"remedy {remedy.id}", self._apply(remedy, trouble))
+        counts = {id_: [at.isoformat() for at in known.began] for id_, known in self._runs.items()}
+        self._journal.append(Entry(stamped((started,), incident), ((KEY, json.dumps(counts)),)))
+        self._spawn(f"remedy {remedy.id}", self._apply(remedy, trouble, incident))
 
-    async def _apply(self, remedy: Remedy, trouble: Trouble) -> None:
-        after, reason, text = (
-            "FAILED",
-            "CUT_SHORT",
-            "the agent was stopped meanwhile, or failed; its log says which",
-        )
+    async def _apply(self, remedy: Remedy, trouble: Trouble, incident: Incident | None) -> None:
+        """Do it; whatever comes of it is kept with the incident in which it began."""
+        after, reason, text = _CUT_SHORT
         try:
             after, reason, text = await self._done(remedy, trouble)
         finally:
             now = self._clock.now()
             message = plain(self._clean(text), OUTPUT_LIMIT)
             log.info("remedy %s: %s (%s): %s", remedy.id, after, reason, message)
-            edge = _edge(remedy, trouble, now, before="RUNNING", after=after, reason=reason, message=message)
-            self._journal.append(Entry((edge,)))
+            ended = _edge(remedy, trouble, now, before="RUNNING", after=after, reason=reason, message=message)
+            self._journal.append(Entry(stamped((ended,), incident)))
             self._runs[remedy.id] = end(self._runs[remedy.id], now)
             self._decide()
 

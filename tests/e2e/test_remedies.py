@@ -43,6 +43,10 @@ async def test_a_remedy_runs_is_kept_in_the_history_and_shows_no_secret(
         assert failed["message"] == "helped with ***"
         began = await desk.recorded("call-for-help", "RUNNING")
         assert (began["reason"], began["message"]) == ("auth-required", "/bin/sh")
+        assert failed["incident"] == began["incident"]
+        incident = await desk.get(f"/api/system/incidents/{failed['incident']}")
+        kept = [row["message"] for row in incident["timeline"] if row["subject"] == "remedy"]
+        assert "helped with ***" in kept
         acted = await desk.recorded("try-again", "FAILED")
         assert "no trading process reports" in acted["message"]
         assert "demo-secret" not in "".join(desk.program.output)
