@@ -67,7 +67,7 @@ class FeedReporter:
             self._changed.clear()
             try:
                 follow(self._ticker, self._counts, self._changed.set)
-                self._obey(self._line.post(self._beat(began)))
+                self._obey(self._line.post(self._beat(began)), self._of_connection)
                 self._note(None)
             except UnansweredError as trouble:
                 self._note(str(trouble))
@@ -122,13 +122,17 @@ class FeedReporter:
         subscribed = tuple(self._ticker.subscribed_tokens)
         return [token for token in subscribed if token not in self._seen][:_NAMED]
 
-    def _obey(self, answer: Mapping[str, Any]) -> None:
-        """Do what the answer says, once; each order has a number."""
+    def _obey(self, answer: Mapping[str, Any], opened: int) -> None:
+        """Do what the answer says, once; each order has a number.
+
+        It was given for the connection of the beat: one that the ticker has opened since is left alone.
+        """
         self._watched = frozenset(answer.get("watch", ()))
         order = answer.get("order", 0)
         if order == self._order or answer.get("command") not in self._commands:
             return
-        if self._commands[answer["command"]](self, answer):
+        is_overtaken = self._counts.opened != opened and self._ticker.is_connected()
+        if is_overtaken or self._commands[answer["command"]](self, answer):
             self._order = order
 
     def _reconnect(self, answer: Mapping[str, Any]) -> bool:

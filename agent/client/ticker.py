@@ -53,7 +53,16 @@ def reconnect(ticker: Any, access_token: str | None) -> None:
         factory.ws.dropConnection(abort=True)
     if access_token is not None:
         ticker.socket_url = with_token(ticker.socket_url, access_token)
-    ticker.connect(proxy=factory.proxy)
+    _connect(ticker, factory.proxy)
+
+
+def _connect(ticker: Any, proxy: object) -> None:
+    """Connect as the script did; the log that `debug` starts has been started already."""
+    debug, ticker.debug = ticker.debug, False
+    try:
+        ticker.connect(proxy=proxy)
+    finally:
+        ticker.debug = ticker.factory.debug = debug
 
 
 def with_token(url: str, access_token: str) -> str:

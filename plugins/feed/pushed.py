@@ -206,7 +206,9 @@ class PushedFeed:
         return limited or find_obstacle(self._watching.watch, self._clock.monotonic()) is not None
 
     def _say(self, command: str, **more: object) -> None:
-        self._order += 1
+        """Number a command anew; a former run of the agent may have given some numbers already."""
+        done = self._script.beat.order if self._script is not None else 0
+        self._order = max(self._order, done) + 1
         self._command = {"command": command, "order": self._order, **more}
 
     def _secret(self) -> Secret | None:

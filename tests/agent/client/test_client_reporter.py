@@ -216,3 +216,57 @@ def test_stamps_are_the_ticker_s_local_time() -> None:
     local = datetime.fromtimestamp(1_764_000_000)  # noqa: DTZ006 - as the ticker makes it
     assert _newest({1: {"exchange_timestamp": local}}) == 1_764_000_000
     assert _newest({1: {"last_price": 5}}) is None
+
+
+class Reactor:
+    """A reactor that runs, and makes calls at once."""
+
+    running = True
+
+    def callFromThread(self, call: Callable[[], None]) -> None:
+        call()
+
+
+async def test_an_order_is_carried_out_once_and_then_reported(
+    stand_in: StandIn, kws: Any, attach: Any
+) -> None:
+    subscribed: list[int] = []
+    kws._create_connection(kws.socket_url)
+    kws.factory.reactor = Reactor()
+    kws.resubscribe = lambda: subscribed.append(1)
+    stand_in.answer = {"command": "resubscribe", "order": 7}
+    attach(stand_in.url, kws)
+    assert (await stand_in.beat(lambda beat: beat["order"] == 7))["begun"]
+    await stand_in.beat()
+    assert subscribed == [1]
+
+
+async def test_a_connection_that_was_opened_meanwhile_is_left_alone(
+    stand_in: StandIn, kws: Any, attach: Any
+) -> None:
+    subscribed: list[int] = []
+    kws._create_connection(kws.socket_url)
+    kws.factory.reactor = Reactor()
+    kws.resubscribe = lambda: subscribed.append(1)
+    reporter = attach(stand_in.url, kws)
+    await stand_in.beat()
+    kws.is_connected = lambda: True
+    reporter._obey({"command": "resubscribe", "order": 8}, reporter._counts.opened - 1)
+    assert subscribed == []
+    await stand_in.beat(lambda beat: beat["order"] == 8)
+
+
+async def test_a_paused_ticker_has_not_left(stand_in: StandIn, kws: Any, attach: Any) -> None:
+    kws._create_connection(kws.socket_url)
+    kws.factory.reactor = Reactor()
+    stand_in.answer = {"command": "pause", "order": 1}
+    attach(stand_in.url, kws)
+    beat = await stand_in.beat(lambda beat: beat["order"] == 1)
+    assert (beat["paused"], beat["left"], kws.factory.continueTrying) == (True, False, 0)
+
+
+async def test_a_ticker_that_its_script_closed_has_left(stand_in: StandIn, kws: Any, attach: Any) -> None:
+    kws._create_connection(kws.socket_url)
+    attach(stand_in.url, kws)
+    kws.close()
+    assert (await stand_in.beat(lambda beat: beat["left"]))["begun"]

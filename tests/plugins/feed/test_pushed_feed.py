@@ -135,6 +135,14 @@ async def test_a_half_open_feed_is_commanded_to_reconnect_with_the_token_of_the_
         assert desk.credential.state.value.verdict == "ACCEPTED"
 
 
+async def test_a_number_that_a_former_run_of_the_agent_gave_is_not_given_again() -> None:
+    async with opened() as desk:
+        await desk.ticks(12, order=1)
+        answer = await desk.silence(5)
+        assert (answer["command"], answer["order"]) == ("reconnect", 2)
+        assert (await desk.silence(1))["order"] == 2
+
+
 async def test_a_mute_feed_is_subscribed_again_and_then_connected_again() -> None:
     async with opened() as desk:
         await desk.ticks(4)
