@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agent.client import Gate
 from tests.e2e.conftest import LIVE, Desk, Program, reach
 
 SCRIPT = Path(__file__).parents[1] / "agent" / "client" / "trading_script.py"
@@ -180,3 +181,22 @@ async def test_a_ticker_that_has_given_up_is_connected_anew_when_the_broker_is_b
         await desk.sim("feed", fault=None)
         await desk.until(lambda document: feed(document) == ("CONNECTED", "TICKING"))
         assert script.process.returncode is None
+
+
+async def test_the_gate_follows_the_agent_and_is_closed_without_it(desk: Desk) -> None:
+    gate = Gate(desk.url)
+    try:
+        assert await asyncio.to_thread(gate.wait_for_word, 10)
+        assert not gate.tradable()
+        assert gate.why()
+        async with trading(desk, await login(desk)):
+            document = await desk.until(lambda document: document["tradable"])
+            await desk.eventually(gate.tradable)
+            assert document["code"] == "LIVE"
+            desk.program.kill()
+            async with asyncio.timeout(10):
+                while gate.tradable():
+                    await asyncio.sleep(0.01)
+            assert "the agent" in gate.why()
+    finally:
+        gate.close()

@@ -162,6 +162,29 @@ async def test_without_expectation_heartbeats_are_enough() -> None:
         assert "command" not in answer
 
 
+async def test_an_hour_without_network_at_night_is_quiet_and_ends_when_something_is_expected() -> None:
+    async with opened(expectation=Expectation.NOTHING) as desk:
+        await desk.ticks(12)
+        orders: set[int] = set()
+        await desk.says(connected=False, failed=1, ending="the network is unreachable")
+        told = len(desk.bench.reports)
+        for _ in range(3600):
+            await desk.clock.advance(1)
+            answer = await desk.says()
+            if "order" in answer and answer["order"] not in orders:
+                orders.add(answer["order"])
+                desk.beat |= {"order": answer["order"], "failed": desk.beat["failed"] + 1}
+        assert 12 <= len(orders) <= 24, "every 150 to 300 seconds"
+        states = [report.state for report in desk.bench.reports[told:]]
+        assert states.count("CONNECTING") <= 1, "at the first attempt only"
+        assert set(states) <= {"CONNECTING", "DISCONNECTED"}
+        desk.bench.expectation.set(Expectation.CONNECTION)
+        answer = await desk.says()
+        assert answer["command"] == "reconnect"
+        await desk.says(connected=True, opened=2, order=answer["order"], frames=99, heard_s=0.1)
+        assert (await desk.stands())[0] == "CONNECTED"
+
+
 async def test_a_refused_token_is_doubted_and_the_ticker_stops_trying_until_there_is_another() -> None:
     async with opened(credential="kite") as desk:
         assert desk.credential is not None
