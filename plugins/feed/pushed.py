@@ -23,6 +23,7 @@ from plugins.feed.watching import Watching
 
 JUDGE = "handshake of a trading process"
 
+_SHORTEST_S = 0.001
 _UNREAD_S = 0.1  # beats that came while the loop was held up are read first
 
 
@@ -64,7 +65,7 @@ class PushedFeed:
         try:
             while True:
                 left = self._left()
-                await self._clock.sleep(left if left > 0 else self._silent_after)
+                await self._clock.sleep(max(left, _SHORTEST_S) if left > 0 else self._silent_after)
                 if self._left() <= 0 and not self._is_silent:
                     await self._clock.sleep(_UNREAD_S)
                     if self._left() <= 0:
