@@ -20,6 +20,9 @@ log = logging.getLogger("openbell.client")
 SILENCE_S = 25.0
 """The agent sends something every ten seconds; a stream without is dead."""
 
+LONGEST_WORD_S = 60.0
+"""No word holds longer, whatever it says of itself."""
+
 LONGEST_LINE = 4 * 1024 * 1024
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
@@ -67,9 +70,9 @@ class Gate:
     def why(self) -> str:
         """What is in the way, for people; empty when nothing is."""
         word = self._word
-        if word.until and steady() >= word.until:
-            return "the agent is silent"
-        return "" if word.tradable else word.why
+        if not word.tradable:
+            return word.why
+        return "" if steady() < word.until else "the agent is silent"
 
     def wait_for_word(self, timeout_s: float) -> bool:
         """Wait until the agent has said anything at all; `False` if it did not in that time."""
@@ -140,7 +143,7 @@ def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, Mapping[str
 def _lifetime(body: Mapping[str, Any], since: str) -> float:
     """For how many seconds these words hold from when they were said."""
     left = datetime.fromisoformat(body["valid_until"]) - datetime.fromisoformat(body[since])
-    return left.total_seconds()
+    return min(left.total_seconds(), LONGEST_WORD_S)
 
 
 def _why(document: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from agent.client import Gate
+from agent.client.gate import LONGEST_WORD_S, steady
 from tests.agent.client.conftest import StandIn, eventually, refresh, serving, word
 
 
@@ -63,8 +64,16 @@ async def test_the_first_document_alone_proves_nothing_because_it_may_be_old(
     gate = open_gate(stand_in.url)
     await eventually(lambda: stand_in.streams != [])
     assert not gate.tradable()
+    assert gate.why() != ""
     await stand_in.say(refresh())
     await eventually(gate.tradable)
+
+
+async def test_no_word_holds_for_hours(stand_in: StandIn, open_gate) -> None:
+    stand_in.greeting = [word(True, valid_s=86_400), refresh(valid_s=86_400)]
+    gate = open_gate(stand_in.url)
+    await eventually(gate.tradable)
+    assert gate._word.until - steady() <= LONGEST_WORD_S
 
 
 async def test_the_gate_closes_when_the_agent_is_silent_past_its_word(stand_in: StandIn, open_gate) -> None:
