@@ -102,9 +102,12 @@ def token_in_file(desk: Desk) -> str:
     return (desk.program.folder / ".env").read_text().partition("=")[2].strip().strip("'\"")
 
 
-async def test_a_half_open_feed_is_noticed_and_connected_anew_in_the_same_process(desk: Desk) -> None:
+@pytest.mark.parametrize("words", [(), ("late",)], ids=["attached before", "attached while it ticks"])
+async def test_a_half_open_feed_is_noticed_and_connected_anew_in_the_same_process(
+    desk: Desk, words: tuple[str, ...]
+) -> None:
     first = await login(desk)
-    async with trading(desk, first) as script:
+    async with trading(desk, first, *words) as script:
         await desk.until(lambda document: feed(document) == ("CONNECTED", "TICKING"))
         await desk.sim("feed", fault="half-open")
         await desk.until(lambda document: feed(document) == ("STALE", "NO_HEARTBEAT"))

@@ -2,7 +2,8 @@
 
 Arguments: the broker's WebSocket root, its access token, the agent's address, the machine, the
 token for reports, and perhaps words: `stop` stops the reactor when a connection is closed, as the
-documentation's example does; `once` gives up after one retry; `threaded` keeps the main thread.
+documentation's example does; `once` gives up after one retry; `threaded` keeps the main thread;
+`late` has the reporter attached only when ticks come.
 Prints a line for each thing that it notices.
 """
 
@@ -25,11 +26,16 @@ def say(*words: object) -> None:
 TRIES = 1 if "once" in WORDS else 50
 
 kws = KiteTicker("demo", ACCESS_TOKEN, root=ROOT, reconnect_max_tries=TRIES)
-FeedReporter(AGENT, MACHINE, PUSH_TOKEN).attach(kws)
+reporter = FeedReporter(AGENT, MACHINE, PUSH_TOKEN)
+if "late" not in WORDS:
+    reporter.attach(kws)
 
 
 def on_ticks(ws: Any, ticks: list[Any]) -> None:
     say("ticks", len(ticks))
+    if "late" in WORDS:
+        WORDS.remove("late")
+        reporter.attach(ws)
 
 
 def on_connect(ws: Any, response: Any) -> None:
