@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from agent.clock import Clock
 from agent.model import Expectation, Notice, Receipt, Report
@@ -186,6 +186,18 @@ class Actions(Protocol):
 
     async def act(self, action: str) -> str:
         """Do one of the declared actions; returns what was done. Raises `ActionError`."""
+        ...
+
+
+@runtime_checkable
+class Pushed(Protocol):
+    """A machine that is told things over HTTP, by `POST /api/system/push/NAME`."""
+
+    async def take(self, body: Mapping[str, Any]) -> Mapping[str, object]:
+        """Take in a JSON object of up to 64 kB; returns the answer, which may hold a secret.
+
+        Raises `ActionError`, whose text the sender sees, for one that cannot be used.
+        """
         ...
 
 

@@ -136,12 +136,13 @@ class Subject(StrEnum):
     LEAD = "lead"
     INCIDENT = "incident"
     SILENCE = "silence"
+    REMEDY = "remedy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One edge, as the journal keeps it: of a machine's state, a problem's stage, the leading code,
-    an incident or a silence. `incident` is the id of the one that was open then.
+    an incident, a silence or a remedy. `incident` is the id of the one that was open then.
     """
 
     at: datetime

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from agent.alerts.remedies import Remedy
 from agent.config.schema import AgentSettings
 from agent.health.rules import Rule, Ruleset
 from agent.model import Expectation, Machine
@@ -49,6 +50,7 @@ class Blueprint:
     notifiers: tuple[NotifierPlan, ...]
     rules: tuple[Rule, ...]
     ruleset: Ruleset
+    remedies: tuple[Remedy, ...]
     secrets: frozenset[str]
     warnings: tuple[str, ...]
 

@@ -32,6 +32,8 @@ class Server(Settings):
     """Further names for which requests are taken, beside the address itself and localhost."""
     read_token: SecretText | None = None
     control_token: SecretText | None = None
+    push_token: SecretText | None = None
+    """For trading processes that report; whoever has it may be handed a broker's token."""
 
     @property
     def is_loopback(self) -> bool:
@@ -164,6 +166,34 @@ class DeadlineTable(Settings):
         return self
 
 
+class RemedyTable(Settings):
+    """`[[remedy]]`: what the agent does by itself about a problem that lasts."""
+
+    id: Name
+    rule: str
+    """The id of the rule, or of the deadline, whose problem it is for."""
+    group: Name | None = None
+    after: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(days=1))] = timedelta(seconds=30)
+    at_most: int = Field(default=3, ge=1, le=60)
+    """How many times an hour."""
+    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(minutes=10))] = timedelta(seconds=30)
+    machine: str | None = None
+    action: str | None = None
+    command: list[Annotated[str, StringConstraints(min_length=1)]] = []
+    """A program and its arguments; no shell reads them."""
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> RemedyTable:
+        acts = self.machine is not None and self.action is not None
+        half = (self.machine is None) != (self.action is None)
+        if half or acts == bool(self.command):
+            raise ValueError(
+                'a remedy is either a command, as in command = ["systemctl", "restart", "strategy"], '
+                'or a machine\'s action, as in machine = "feed", action = "reconnect"'
+            )
+        return self
+
+
 class AgentSettings(Settings):
     """The whole file."""
 
@@ -182,5 +212,6 @@ class AgentSettings(Settings):
     notifiers: dict[Name, NotifierTable] = {}
     rule: list[RuleTable] = []
     deadline: list[DeadlineTable] = []
+    remedy: list[RemedyTable] = []
     readiness: Readiness = Readiness()
     flapping: FlappingTable = FlappingTable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from agent import __version__
 from agent.abilities import CredentialState, Login, Surroundings
@@ -27,6 +28,7 @@ from agent.runtime.observing import Observing
 from agent.runtime.outbound import Outbound
 from agent.runtime.publishing import Publisher
 from agent.runtime.redaction import Redactor
+from agent.runtime.remedies import Remedies
 from agent.runtime.replay import believed_for
 from agent.runtime.scheduling import Scheduling
 from agent.runtime.supervision import Supervisor
@@ -80,6 +82,16 @@ class Agent:
         self._markets = self._markets_by_machine()
         self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now())
         self._evaluation_is_well = True
+        self._remedies = Remedies(
+            blueprint.remedies,
+            clock=clock,
+            journal=self.journal,
+            folder=blueprint.path.parent.resolve(),
+            act=self.act,
+            spawn=self._supervisor.spawn,
+            clean=self.clean,
+            incident=lambda: self.core.incident,
+        )
         self._core: Core | None = None
         self._login_links: LoginLinks | None = None
 
@@ -112,6 +124,7 @@ class Agent:
         kept = JournaledValues(self.journal, "login-links")
         self._login_links = LoginLinks(self.clock, kept, self._surroundings.base_url)
         self._core = self._make_core()
+        self._remedies.resume()
         self._build()
         self._watch_over()
         self._evaluate()
@@ -121,6 +134,7 @@ class Agent:
     async def stop(self) -> None:
         """Write what has happened, deliver what waits for a short while, end all tasks, close."""
         self._scheduling.stop()
+        self._remedies.stop()
         await self.journal.flush()
         for sender in self.senders.values():
             await sender.drain(DRAIN_S)
@@ -261,6 +275,10 @@ class Agent:
         """A plugin's words without any secret of the configuration or of a credential."""
         return self._redactor.clean(text)
 
+    async def take(self, name: str, body: Mapping[str, Any]) -> Mapping[str, object]:
+        """Hand a machine what was pushed to it. Raises `ActionError`, or `KeyError` for no machine."""
+        return await self.machines[name].take(body)
+
     def logins(self) -> dict[str, Login]:
         """The machines at whose broker a person can log in."""
         return {name: m.subject for name, m in self.machines.items() if isinstance(m.subject, Login)}
@@ -281,12 +299,14 @@ class Agent:
     def _deliver(self, name: str, report: Report) -> None:
         try:
             self.core.accept(name, clean_report(report, self.clean))
+            self._remedies.look(self.core.evaluation)
         except Exception:  # noqa: BLE001 - a defect of ours must not end the agent
             self._evaluation_failed()
 
     def _evaluate(self) -> None:
         try:
             self.core.evaluate()
+            self._remedies.look(self.core.evaluation)
             self._evaluation_is_well = True
         except Exception:  # noqa: BLE001 - a defect of ours must not end the agent
             self._evaluation_failed()
@@ -346,6 +366,7 @@ class Agent:
             step = self.clock.follow()
             if step:
                 log.warning("the wall clock was set by %s; ages are kept, everything is timed anew", step)
+                self._remedies.shift(step)
                 self.core.shift(step)
                 self._scheduling.rearm()
             self._check_self()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from agent.abilities import Actions, Notifier, NotifierContext, Running
+from agent.abilities import Actions, Notifier, NotifierContext, Pushed, Running
 from agent.config.blueprint import MachinePlan, NotifierPlan
 from agent.errors import ActionError, PluginError
 from agent.model import Report
@@ -17,7 +18,10 @@ from agent.text import plain
 
 log = logging.getLogger(__name__)
 
+R = TypeVar("R")
+
 ACTION_TIMEOUT_S = 30.0
+PUSH_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +51,27 @@ class Mounted:
         if action not in self.plan.machine.actions or not isinstance(self.subject, Actions):
             known = ", ".join(sorted(self.plan.machine.actions)) or "none"
             raise ActionError(f"{self.name} has no action {action!r} (it has: {known})")
+        return plain(str(await self._fenced(action, self.subject.act(action), ACTION_TIMEOUT_S)))
+
+    async def take(self, body: Mapping[str, Any]) -> Mapping[str, object]:
+        """Hand over what was pushed; returns the answer. Raises `ActionError`, whatever its plugin does."""
+        if not isinstance(self.subject, Pushed):
+            raise ActionError(
+                f"{self.name} takes no reports from outside (its kind: {self.plan.machine.kind})"
+            )
+        return await self._fenced("push", self.subject.take(body), PUSH_TIMEOUT_S)
+
+    async def _fenced(self, what: str, call: Awaitable[R], timeout_s: float) -> R:
         try:
-            async with self.context.clock.timeout(ACTION_TIMEOUT_S):
-                return plain(str(await self.subject.act(action)))
+            async with self.context.clock.timeout(timeout_s):
+                return await call
         except ActionError:
             raise
         except TimeoutError:
-            raise ActionError(f"{self.name}/{action} took longer than {ACTION_TIMEOUT_S:g} s") from None
+            raise ActionError(f"{self.name}/{what} took longer than {timeout_s:g} s") from None
         except (Exception, SystemExit) as error:
-            log.warning("%s/%s failed", self.name, action, exc_info=error)
-            raise ActionError(f"{self.name}/{action} failed: {plain(str(error))}") from error
+            log.warning("%s/%s failed", self.name, what, exc_info=error)
+            raise ActionError(f"{self.name}/{what} failed: {plain(str(error))}") from error
 
 
 def mount(

@@ -30,6 +30,7 @@ class Scope(StrEnum):
     PUBLIC = "public"
     READ = "read"
     CONTROL = "control"
+    PUSH = "push"
 
 
 def digest(secret: str) -> bytes:
@@ -90,11 +91,14 @@ class Access:
         self._clock = clock
         self._open_to_read = server.is_loopback
         self._control = [digest(control)]
-        self._read = []
+        self._read: list[bytes] = []
+        self._push: list[bytes] = []
         if server.control_token is not None:
             self._control.append(digest(server.control_token.get_secret_value()))
         if server.read_token is not None:
             self._read.append(digest(server.read_token.get_secret_value()))
+        if server.push_token is not None:
+            self._push.append(digest(server.push_token.get_secret_value()))
         self._sessions: dict[bytes, float] = {}
 
     def caller(self, authorization: str | None, cookies: Mapping[str, str]) -> Caller:
@@ -103,8 +107,10 @@ class Access:
         scopes = {Scope.PUBLIC}
         if self._open_to_read or (token is not None and self._is(token, self._read)):
             scopes.add(Scope.READ)
+        if token is not None and self._is(token, self._push):
+            scopes.add(Scope.PUSH)
         if token is not None and self._is(token, self._control):
-            scopes |= {Scope.READ, Scope.CONTROL}
+            scopes |= {Scope.READ, Scope.CONTROL, Scope.PUSH}
         session = self._has_session(cookies.get(SESSION_COOKIE))
         if session:
             scopes |= {Scope.READ, Scope.CONTROL}

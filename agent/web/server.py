@@ -13,6 +13,7 @@ from agent.web.guard import guard
 from agent.web.login import Login
 from agent.web.login_link import LoginLink
 from agent.web.page import Page
+from agent.web.push import Push
 from agent.web.routes import add_routes
 from agent.web.steering import Steering
 from agent.web.system import System
@@ -37,6 +38,7 @@ class WebServer:
             Steering(agent),
             login,
             LoginLink(agent, login),
+            Push(agent),
             Page(access),
             self._streams,
         )

@@ -1,15 +1,16 @@
-"""Market-data feeds: the Kite ticker, and any WebSocket that speaks JSON."""
+"""Market-data feeds: the Kite ticker, any WebSocket that speaks JSON, and a trading process's own ticker."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from agent.api import Context, RegisterMachine, hookimpl
-from plugins.feed.settings import JsonFeedSettings, KiteFeedSettings
+from plugins.feed.settings import JsonFeedSettings, KiteFeedSettings, PushedFeedSettings
 from plugins.feed.states import Reason, State
 
 if TYPE_CHECKING:
     from plugins.feed.machine import Feed
+    from plugins.feed.pushed import PushedFeed
 
 ACTIONS = ("reconnect",)
 
@@ -28,6 +29,13 @@ def json_feed(settings: JsonFeedSettings, context: Context) -> Feed:
     return make_feed(settings, context)
 
 
+def pushed_feed(settings: PushedFeedSettings, context: Context) -> PushedFeed:
+    """The machine of a `pushed-feed`."""
+    from plugins.feed.pushed import PushedFeed
+
+    return PushedFeed(settings, context)
+
+
 @hookimpl
 def openbell_state_machines(register: RegisterMachine) -> None:
     register(
@@ -43,6 +51,15 @@ def openbell_state_machines(register: RegisterMachine) -> None:
         "json-feed",
         json_feed,
         settings=JsonFeedSettings,
+        role="feed",
+        states=State,
+        reasons=Reason,
+        actions=ACTIONS,
+    )
+    register(
+        "pushed-feed",
+        pushed_feed,
+        settings=PushedFeedSettings,
         role="feed",
         states=State,
         reasons=Reason,

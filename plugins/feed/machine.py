@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from collections.abc import Coroutine
 from typing import TypeVar
 
-from agent.api import (
-    ActionError,
-    Context,
-    Credential,
-    CredentialState,
-    Expectation,
-    Report,
-    Secret,
-    Verdict,
-)
-from plugins.feed import events, watchdog
+from agent.api import ActionError, Context, Credential, Report, Secret, Verdict
+from plugins.feed import events
 from plugins.feed.canaries import make_basket
 from plugins.feed.dialect import Dialect, Tally
 from plugins.feed.obstacles import find_obstacle
-from plugins.feed.reporting import describe
-from plugins.feed.states import Action, Reason, State
+from plugins.feed.states import Action, Reason
 from plugins.feed.transport import (
     Connection,
     ConnectionLostError,
@@ -31,18 +19,16 @@ from plugins.feed.transport import (
     UnreachableError,
     connect,
 )
-from plugins.feed.watch import Limits, Link, begin
-from plugins.feed.watchdog import step
+from plugins.feed.watch import Limits, Link, Watch
+from plugins.feed.watchdog import Decision
+from plugins.feed.watching import Watching
 
 T = TypeVar("T")
 
 JUDGE = "handshake"
 """By whom a credential is accepted or doubted here."""
 
-_NOTES_A_SECOND = 4  # while all is well; how often the watchdog hears of frames
 _LOOKS = 200  # frames after a subscribe that are looked through for its answers
-_LATE_S = 0.5  # a timer this late means that the loop was held up, and frames wait unread
-_INDULGENCE_S = 0.1
 
 
 class Feed:
@@ -57,18 +43,27 @@ class Feed:
         self._credential = credential
         self._tally = Tally()
         self._wished = asyncio.Event()
-        self._disarm: Callable[[], None] = lambda: None
-        self._note_at = 0.0
-        self._indulged_until: float | None = None
-        now = self._clock.monotonic()
-        self._judged_at = now
-        watch = begin(limits, make_basket(dialect.canaries), context.expectation.value, now)
-        self._watch, self._decision = step(watch, self._standing(), now)
-        self._told: watchdog.Verdict | None = None
+        self._watching = Watching(
+            limits,
+            make_basket(dialect.canaries),
+            context,
+            credential,
+            self._tally,
+            look=self._look,
+            changed=self._wish,
+        )
+
+    @property
+    def _watch(self) -> Watch:
+        return self._watching.watch
+
+    @property
+    def _decision(self) -> Decision:
+        return self._watching.decision
 
     async def run(self) -> None:
         """Keep the feed connected, until cancelled."""
-        endings = self._follow()
+        endings = self._watching.follow()
         try:
             while True:
                 await self._until_wished()
@@ -76,13 +71,12 @@ class Feed:
         finally:
             for end in endings:
                 end()
-            self._disarm()
-            self._watch, self._decision = step(self._watch, events.Closed(None), self._clock.monotonic())
+            self._watching.end()
 
     async def probe(self) -> Report:
         """What the watchdog says at this instant; nothing is asked of anybody."""
         self._look()
-        return self._describe()
+        return self._watching.describe()
 
     async def act(self, action: str) -> str:
         if action != "reconnect":
@@ -93,29 +87,12 @@ class Feed:
             raise ActionError(f"{self._context.name}: cannot reconnect: {obstacle.message}")
         return f"{self._context.name}: reconnecting"
 
-    def _follow(self) -> tuple[Callable[[], None], ...]:
-        """Be told of expectation and credential, beginning with what they are now."""
-        expectation = self._context.expectation
-        self._expect(expectation.value)
-        endings: tuple[Callable[[], None], ...] = (expectation.subscribe(self._expect),)
-        self._see(self._standing())
-        if self._credential is None:
-            return endings
-        return (*endings, self._credential.state.subscribe(self._judge))
+    def _see(self, event: events.Event) -> None:
+        self._watching.see(event)
 
-    def _expect(self, expectation: Expectation) -> None:
-        self._see(events.ExpectationChanged(expectation))
-
-    def _judge(self, state: CredentialState) -> None:
-        self._see(self._standing())
-
-    def _standing(self) -> events.CredentialChanged:
-        """The credential as it stands; a feed that needs none has an empty one."""
-        if self._credential is None:
-            return events.CredentialChanged("")
-        state = self._credential.state.value
-        generation = state.secret.generation if state.secret is not None else None
-        return events.CredentialChanged(generation, state.verdict, state.trouble)
+    def _wish(self) -> None:
+        if self._decision.action is not Action.NONE:
+            self._wished.set()
 
     async def _until_wished(self) -> Action:
         while self._decision.action is Action.NONE:
@@ -203,7 +180,7 @@ class Feed:
         self._dialect.read(frame, tally)
         tally.frames += 1
         tally.heard_at = now = self._clock.monotonic()
-        if now >= self._note_at:
+        if now >= self._watching.note_at:
             self._note()
 
     def _note(self) -> None:
@@ -225,55 +202,6 @@ class Feed:
         """Ask the watchdog again."""
         self._note()
         self._see(events.Passed())
-
-    def _time_for_judging(self) -> float:
-        """Now; but if the loop was held up, the instant before, until what waits has been read.
-
-        Else a feed would be called silent because we did not listen.
-        """
-        now, due = self._clock.monotonic(), self._decision.at
-        if due is None or now - due <= _LATE_S:
-            self._indulged_until = None
-        elif self._indulged_until is None:
-            self._indulged_until = now + _INDULGENCE_S
-        indulged = self._indulged_until is not None and now < self._indulged_until
-        return self._judged_at if indulged else now
-
-    def _see(self, event: events.Event) -> None:
-        self._judged_at = now = self._time_for_judging()
-        self._watch, self._decision = step(self._watch, event, now, random.random())
-        if self._decision.action is not Action.NONE:
-            self._wished.set()
-        self._arm(now)
-        verdict = self._decision.verdict
-        well = verdict.state is State.CONNECTED
-        self._note_at = now + self._pause_between_notes() if well else 0.0
-        if verdict != self._told:
-            self._told = verdict
-            self._context.report(self._describe())
-
-    def _pause_between_notes(self) -> float:
-        return min(1 / _NOTES_A_SECOND, self._watch.limits.stale_after / 20)
-
-    def _arm(self, now: float) -> None:
-        self._disarm()
-        at = self._decision.at
-        if at is None:
-            self._disarm = lambda: None
-            return
-        pause = at - now if self._indulged_until is None else _INDULGENCE_S
-        self._disarm = self._clock.call_later(max(0.0, pause), self._look).cancel
-
-    def _describe(self) -> Report:
-        wall = self._clock.now()
-        now = self._clock.monotonic()
-        return describe(
-            self._watch,
-            self._decision,
-            self._tally,
-            now,
-            lambda at: wall + timedelta(seconds=at - now),
-        )
 
 
 async def _first_of(*calls: Coroutine[object, object, T]) -> T:

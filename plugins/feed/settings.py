@@ -127,3 +127,15 @@ class JsonFeedSettings(FeedSettings):
         if (self.instrument is None) != (not self.canaries):
             raise ValueError('expected "instrument" and "canaries" together, or neither')
         return self
+
+
+class PushedFeedSettings(FeedSettings):
+    """A `pushed-feed`: the ticker of a trading process, which reports once a second.
+
+    Without `canaries`, the newest tick of any instrument shows that the feed lives. With a
+    `credential`, a reconnect hands its token to the process.
+    """
+
+    credential: str | None = None
+    canaries: Instruments = Field(default={}, max_length=50)
+    beat_after: Patience = timedelta(seconds=3)

@@ -84,9 +84,10 @@ async def connect(
     The address holds a secret, and aiohttp's errors quote it: none of their texts is used, and
     none is chained.
     """
+    straight = _without_redirects(session)
     try:
         async with clock.timeout(timeout_s):
-            socket = await session.ws_connect(
+            socket = await straight.ws_connect(
                 address,
                 headers=headers,
                 autoping=False,
@@ -94,6 +95,8 @@ async def connect(
                 max_msg_size=MAX_MESSAGE,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_PATIENCE_S),
             )
+    except HandshakeRefusedError as redirect:
+        status = redirect.status
     except aiohttp.WSServerHandshakeError as error:
         status = error.status
     except TimeoutError:
@@ -102,7 +105,32 @@ async def connect(
         raise UnreachableError(_explain(error)) from None
     else:
         return Connection(socket)
-    raise HandshakeRefusedError(status)
+    finally:
+        straight.detach()
+    raise HandshakeRefusedError(status) from None
+
+
+def _without_redirects(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
+    """The same session, but a redirect of the handshake is refused: `ws_connect` has no switch for it.
+
+    A ticker never redirects; whoever does would have us speak to a server of their choice.
+    """
+    return aiohttp.ClientSession(
+        connector=session.connector,
+        connector_owner=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=session.headers,
+        timeout=session.timeout,
+        trace_configs=[_REFUSING],
+    )
+
+
+async def _refuse(_session: object, _context: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
+    raise HandshakeRefusedError(redirect.response.status)
+
+
+_REFUSING = aiohttp.TraceConfig()
+_REFUSING.on_request_redirect.append(_refuse)
 
 
 def _explain(error: Exception) -> str:

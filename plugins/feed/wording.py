@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agent.api import Verdict
 from plugins.feed.canaries import Canary
@@ -11,7 +11,10 @@ from plugins.feed.watch import Link, Watch
 
 ONE_DROP_AWAY = "its credential is dead, so the feed is one drop away from being lost: log in"
 AWAITING_TICKS = "connected and subscribed, the first tick is awaited"
+AWAITING_BEATS = "no trading process has reported yet"
+NO_BEATS = "no trading process reports; is it running, with a reporter attached?"
 _NAMED = 5
+_BUSY_S = 2.0  # a callback that takes longer holds up the whole ticker
 
 
 def connected(watch: Watch, reason: Reason) -> str:
@@ -20,6 +23,22 @@ def connected(watch: Watch, reason: Reason) -> str:
     if reason is Reason.TICKING:
         return "connected, ticks are coming"
     return "connected, the first ticks are awaited" if watch.expects_data else "connected, no ticks expected"
+
+
+def script_hint(stopped: bool, left: bool, begun: bool, busy_s: float) -> str:
+    """What a trading process does to its own ticker, where that is in the way."""
+    if not begun:
+        return "the script has not called connect() yet"
+    if stopped:
+        return "the script has stopped its reactor, which cannot start again: restart the script"
+    if left:
+        return "the script has closed its ticker itself: it is left alone until someone asks for a reconnect"
+    return "the script's own on_ticks is not coming back and holds up the ticker" if busy_s > _BUSY_S else ""
+
+
+def with_missing(message: str, names: Sequence[str]) -> str:
+    """A feed that is well, but for the instruments that never came."""
+    return f"{message}; nothing has come for {_listed(names)}" if names else message
 
 
 def connecting(watch: Watch) -> str:
@@ -100,6 +119,9 @@ def _with_drop(watch: Watch, text: str) -> str:
 
 
 def _names(canaries: Iterable[Canary]) -> str:
-    names = [c.name for c in canaries]
+    return _listed([c.name for c in canaries])
+
+
+def _listed(names: Sequence[str]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -29,6 +29,7 @@ TABLES_OF_THE_FILE = {
     "[readiness]": schema.Readiness,
     "[[rule]]": schema.RuleTable,
     "[[deadline]]": schema.DeadlineTable,
+    "[[remedy]]": schema.RemedyTable,
     "[flapping]": schema.FlappingTable,
 }
 REGISTRY = load_plugins()

@@ -11,7 +11,7 @@ from agent.config.schema import Server
 from agent.testing import ManualClock
 from agent.web.access import SESSION_COOKIE, SESSION_LIFE_S, Access, Hosts, Scope, control_token
 
-OPEN = {"read_token": "read-me", "control_token": "steer-me"}
+OPEN = {"read_token": "read-me", "control_token": "steer-me", "push_token": "report-to-me"}
 
 
 def basic(password: str) -> str:
@@ -24,9 +24,10 @@ def basic(password: str) -> str:
         pytest.param("127.0.0.1", None, "public read", id="loopback is open to readers"),
         pytest.param("0.0.0.0", None, "public", id="elsewhere a token is needed"),
         pytest.param("0.0.0.0", "Bearer read-me", "public read", id="the read token"),
-        pytest.param("0.0.0.0", "Bearer steer-me", "public read control", id="the control token"),
-        pytest.param("0.0.0.0", "Bearer folder", "public read control", id="the folder's own token"),
-        pytest.param("0.0.0.0", basic("steer-me"), "public read control", id="as a browser asks for it"),
+        pytest.param("0.0.0.0", "Bearer steer-me", "public read control push", id="the control token"),
+        pytest.param("0.0.0.0", "Bearer report-to-me", "public push", id="the push token"),
+        pytest.param("0.0.0.0", "Bearer folder", "public read control push", id="the folder's own token"),
+        pytest.param("0.0.0.0", basic("steer-me"), "public read control push", id="as a browser asks for it"),
         pytest.param("0.0.0.0", "Bearer wrong", "public", id="a wrong token"),
         pytest.param("0.0.0.0", "Bearer", "public", id="no token at all"),
         pytest.param("0.0.0.0", "Basic ???", "public", id="garbage"),

@@ -205,6 +205,27 @@ async def test_the_sessions_own_time_limit_does_not_end_the_feed(broker: Broker)
             assert broker.connected == broker.attempts == 1
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirected_handshake_is_refused_and_the_other_server_never_hears_of_it(
+    broker: Broker, status: int
+) -> None:
+    async def redirect(request: web.Request) -> web.Response:
+        return web.Response(status=status, headers={"Location": f"{broker.url}/?{request.query_string}"})
+
+    application = web.Application()
+    application.router.add_get("/", redirect)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with feed_at(f"http://127.0.0.1:{runner.addresses[0][1]}", SECRET) as desk:
+            report = await desk.until("DISCONNECTED", "NETWORK")
+    finally:
+        await runner.cleanup()
+    assert f"answered with status {status}" in report.message
+    assert broker.attempts == 0
+
+
 async def test_two_hundred_reconnects_leave_nothing_behind_and_never_overlap(broker: Broker) -> None:
     loop = asyncio.get_running_loop()
     async with feed_at(broker.url, expectation=IDLE, heartbeat_after="5s") as desk:

@@ -1,0 +1,171 @@
+"""Reports how a `KiteTicker` fares, once a second, and does what the answer says."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from agent.client import ticker as tickers
+from agent.client.calling import Agent, Line, UnansweredError
+from agent.client.counting import Counts, Tick, follow
+
+log = logging.getLogger("openbell.client")
+
+BEAT_S = 1.0
+SHORTEST_S = 0.05
+_NAMED = 20
+
+
+class FeedReporter:
+    """Attach it to a ticker, and a machine of the kind `pushed-feed` judges that ticker's feed.
+
+    `token` is the agent's push token, or its control token. Nothing here raises into the script
+    or waits in its threads, whether the agent is there or not.
+    """
+
+    def __init__(self, url: str, machine: str, token: str) -> None:
+        self._line = Line(Agent(url, token), f"/api/system/push/{machine}")
+        self._machine = machine
+        self._counts = Counts()
+        self._process = uuid.uuid4().hex
+        self._ticker: Any = None
+        self._watched: frozenset[int] = frozenset()
+        self._seen: set[int] = set()
+        self._of_connection = 0
+        self._paused = False
+        self._order = 0
+        self._generation: str | None = None
+        self._changed = threading.Event()
+        self._ended = False
+        self._is_heard = True
+        self._thread: threading.Thread | None = None
+
+    def attach(self, kws: Any) -> None:
+        """Follow this ticker from now on, whether its callbacks are set before or after."""
+        if self._ticker is not None:
+            raise ValueError("this reporter has its ticker already: make another one for another ticker")
+        self._ticker = kws
+        follow(kws, self._counts, self._changed.set)
+        self._thread = threading.Thread(target=self._run, name=f"openbell {self._machine}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Report no more; the ticker goes on."""
+        self._ended = True
+        self._changed.set()
+        if self._thread is not None:
+            self._thread.join(BEAT_S)
+
+    def _run(self) -> None:
+        while not self._ended:
+            began = time.monotonic()
+            self._changed.clear()
+            try:
+                follow(self._ticker, self._counts, self._changed.set)
+                self._obey(self._line.post(self._beat(began)), self._of_connection)
+                self._note(None)
+            except UnansweredError as trouble:
+                self._note(str(trouble))
+            except Exception:
+                log.exception("%s: a beat failed", self._machine)
+            self._changed.wait(max(SHORTEST_S, began + BEAT_S - time.monotonic()))
+            if self._changed.is_set():  # let what belongs together come together
+                time.sleep(SHORTEST_S)
+        self._line.close()
+
+    def _note(self, trouble: str | None) -> None:
+        """One line when the agent goes, and one when it is back."""
+        if trouble is not None and self._is_heard:
+            log.warning("%s: the agent takes no reports (%s); the ticker goes on", self._machine, trouble)
+        elif trouble is None and not self._is_heard:
+            log.info("%s: the agent takes reports again", self._machine)
+        self._is_heard = trouble is None
+
+    def _beat(self, now: float) -> dict[str, object]:
+        counts, ticker = self._counts, self._ticker
+        latest = counts.take_latest()
+        if counts.opened != self._of_connection:
+            self._of_connection = counts.opened
+            self._seen = set()
+        self._seen.update(latest)
+        return {
+            "process": self._process,
+            "connected": ticker.is_connected(),
+            "opened": counts.opened,
+            "failed": counts.failed,
+            "status": counts.status,
+            "ending": counts.ending,
+            "frames": counts.frames,
+            "packets": counts.packets,
+            "heard_s": _age(counts.heard_at, now),
+            "busy_s": _age(counts.busy_since, now),
+            "stamps": _stamps(latest, self._watched),
+            "newest": _newest(latest),
+            "missing": self._missing(),
+            "begun": tickers.is_begun(ticker),
+            "stopped": tickers.is_stopped(ticker),
+            "left": tickers.has_left(ticker) and not self._paused,
+            "paused": self._paused,
+            "order": self._order,
+            "generation": self._generation,
+        }
+
+    def _missing(self) -> list[int]:
+        """What was subscribed to and has not ticked over this connection, if ticks are looked at."""
+        if self._ticker.on_ticks is None:
+            return []
+        subscribed = tuple(self._ticker.subscribed_tokens)
+        return [token for token in subscribed if token not in self._seen][:_NAMED]
+
+    def _obey(self, answer: Mapping[str, Any], opened: int) -> None:
+        """Do what the answer says, once; each order has a number.
+
+        It was given for the connection of the beat: one that the ticker has opened since is left alone.
+        """
+        self._watched = frozenset(answer.get("watch", ()))
+        order = answer.get("order", 0)
+        if order == self._order or answer.get("command") not in self._commands:
+            return
+        is_overtaken = self._counts.opened != opened and self._ticker.is_connected()
+        if is_overtaken or self._commands[answer["command"]](self, answer):
+            self._order = order
+
+    def _reconnect(self, answer: Mapping[str, Any]) -> bool:
+        token = answer.get("access_token")
+        if not tickers.in_reactor(self._ticker, partial(tickers.reconnect, self._ticker, token)):
+            return False
+        log.warning("%s: connecting anew: %s", self._machine, answer.get("reason", "as the agent says"))
+        self._paused = False
+        self._generation = answer.get("generation")
+        return True
+
+    def _resubscribe(self, answer: Mapping[str, Any]) -> bool:
+        return tickers.in_reactor(self._ticker, self._ticker.resubscribe)
+
+    def _pause(self, answer: Mapping[str, Any]) -> bool:
+        """Stop the ticker's own retries, which would go on with a token that is dead."""
+        self._paused = tickers.in_reactor(self._ticker, self._ticker.stop_retry)
+        return self._paused
+
+    _commands = {"reconnect": _reconnect, "resubscribe": _resubscribe, "pause": _pause}
+
+
+def _age(at: float | None, now: float) -> float | None:
+    return None if at is None else round(max(0.0, now - at), 3)
+
+
+def _stamps(latest: Mapping[int, Tick], watched: frozenset[int]) -> dict[int, float]:
+    """The exchange timestamps of the watched instruments; the ticker's are naive and local."""
+    found = ((token, latest[token].get("exchange_timestamp")) for token in watched if token in latest)
+    return {token: stamp.timestamp() for token, stamp in found if stamp is not None}
+
+
+def _newest(latest: Mapping[int, Tick]) -> float | None:
+    """The newest exchange timestamp of all; there is none in the modes `ltp` and `quote`."""
+    stamps = [stamp for tick in latest.values() if (stamp := tick.get("exchange_timestamp")) is not None]
+    return max(stamps).timestamp() if stamps else None
