@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import LIVE, reach
+from tests.e2e.conftest import LIVE
 from tests.e2e.test_trading_process import PUSHED
 
 REMEDIES = """
@@ -31,25 +30,24 @@ action = "reconnect"
 
 
 async def test_a_remedy_runs_is_kept_in_the_history_and_shows_no_secret(
-    start: Callable[..., Any], tmp_path: Path
+    start: Callable[..., Any], reach_desk: Callable[..., Any], tmp_path: Path
 ) -> None:
     config = tmp_path / "agent.toml"
     config.write_text(PUSHED + REMEDIES)
     config.chmod(0o600)
-    async with AsyncExitStack() as stack:
-        desk = await reach(await start("run", "-c", str(config), "--at", LIVE), stack)
-        failed = await desk.recorded("call-for-help", "FAILED")
-        assert (failed["subject"], failed["reason"]) == ("remedy", "EXIT_7")
-        assert failed["message"] == "helped with ***"
-        began = await desk.recorded("call-for-help", "RUNNING")
-        assert (began["reason"], began["message"]) == ("auth-required", "/bin/sh")
-        assert failed["incident"] == began["incident"]
-        incident = await desk.get(f"/api/system/incidents/{failed['incident']}")
-        kept = [row["message"] for row in incident["timeline"] if row["subject"] == "remedy"]
-        assert "helped with ***" in kept
-        acted = await desk.recorded("try-again", "FAILED")
-        assert "no trading process reports" in acted["message"]
-        assert "demo-secret" not in "".join(desk.program.output)
+    desk = await reach_desk(await start("run", "-c", str(config), "--at", LIVE), tmp_path)
+    failed = await desk.recorded("call-for-help", "FAILED")
+    assert (failed["subject"], failed["reason"]) == ("remedy", "EXIT_7")
+    assert failed["message"] == "helped with ***"
+    began = await desk.recorded("call-for-help", "RUNNING")
+    assert (began["reason"], began["message"]) == ("auth-required", "/bin/sh")
+    assert failed["incident"] == began["incident"]
+    incident = await desk.get(f"/api/system/incidents/{failed['incident']}")
+    kept = [row["message"] for row in incident["timeline"] if row["subject"] == "remedy"]
+    assert "helped with ***" in kept
+    acted = await desk.recorded("try-again", "FAILED")
+    assert "no trading process reports" in acted["message"]
+    assert "demo-secret" not in "".join(desk.program.output)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.client import Gate
-from tests.e2e.conftest import LIVE, Desk, Program, reach
+from tests.e2e.conftest import LIVE, Desk, Program
 
 SCRIPT = Path(__file__).parents[1] / "agent" / "client" / "trading_script.py"
 
@@ -53,12 +53,11 @@ beat_after = "2500ms"
 
 
 @pytest.fixture
-async def desk(start: Callable[..., Any], tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(start: Callable[..., Any], reach_desk: Callable[..., Any], tmp_path: Path) -> Desk:
     config = tmp_path / "agent.toml"
     config.write_text(PUSHED)
     config.chmod(0o600)
-    async with AsyncExitStack() as stack:
-        yield await reach(await start("run", "-c", str(config), "--at", LIVE), stack)
+    return await reach_desk(await start("run", "-c", str(config), "--at", LIVE), tmp_path)
 
 
 @asynccontextmanager
