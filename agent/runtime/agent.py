@@ -276,8 +276,14 @@ class Agent:
         return self._redactor.clean(text)
 
     async def take(self, name: str, body: Mapping[str, Any]) -> Mapping[str, object]:
-        """Hand a machine what was pushed to it. Raises `ActionError`, or `KeyError` for no machine."""
-        return await self.machines[name].take(body)
+        """Hand a machine what was pushed to it. Raises `ActionError`, or `KeyError` for no machine.
+
+        The answer is for its sender alone, and is not cleaned: it may hand over a token.
+        """
+        try:
+            return await self.machines[name].take(body)
+        except ActionError as error:
+            raise ActionError(self.clean(str(error))) from error
 
     def logins(self) -> dict[str, Login]:
         """The machines at whose broker a person can log in."""

@@ -61,14 +61,14 @@ def test_an_address_of_this_host_may_be_unencrypted() -> None:
     assert JsonFeedSettings(url="ws://127.0.0.1:9001/feed").stale_after == timedelta(seconds=10)
 
 
-def test_the_plugin_offers_both_kinds_with_all_their_words() -> None:
+def test_the_plugin_offers_its_kinds_with_all_their_words() -> None:
     offered: dict[str, dict[str, Any]] = {}
 
     def register(kind: str, factory: Any, **rest: Any) -> None:
         offered[kind] = rest
 
     feed.openbell_state_machines(register)
-    assert set(offered) == {"kite-feed", "json-feed"}
+    assert set(offered) == {"kite-feed", "json-feed", "pushed-feed"}
     for rest in offered.values():
         assert rest["role"] == "feed"
         assert set(rest["states"]) == {"CONNECTED", "STALE", "CONNECTING", "DISCONNECTED"}
