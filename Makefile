@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo run test check bench images clean
+.PHONY: demo run test campaign check bench images clean
 
 demo: $(VENV)/.run   ## the agent and the simulated broker, a minute before the bell
 	$(BIN)/openbell demo $(ARGS)
@@ -19,6 +19,9 @@ test: $(VENV)/.dev   ## the tests, with branch coverage
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --format=total | xargs -I{} echo "branch coverage: {} %"
+
+campaign: $(VENV)/.dev ## kills at every point of a notice's way, thirty times each; some minutes
+	OPENBELL_CAMPAIGN=30 $(BIN)/python -m pytest tests/campaign $(ARGS)
 
 check: $(VENV)/.dev  ## lint, types and import contracts
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -221,6 +221,29 @@ class Notifier(Protocol):
     """Tells one receiver. `send` raises `DeliveryError`; any other error counts as passing."""
 
     async def send(self, notice: Notice) -> Receipt: ...
+
+
+@runtime_checkable
+class Addressing(Protocol):
+    """A notifier that tells several people, each in a letter, with retries and a receipt, of their own."""
+
+    @property
+    def recipients(self) -> Sequence[str]: ...
+
+    async def send_to(self, recipient: str, notice: Notice) -> Receipt:
+        """As `send`, to one of the recipients."""
+        ...
+
+
+@runtime_checkable
+class Complete(Protocol):
+    """A notifier whose receiver is a program, which is sent every notice where `complete` is true.
+
+    People are spared an alarm that was over before it could be told: they get its recovery,
+    which says what was wrong and for how long.
+    """
+
+    complete: bool
 
 
 class Observer(Protocol):

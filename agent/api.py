@@ -2,6 +2,8 @@
 
 from agent.abilities import (
     Actions,
+    Addressing,
+    Complete,
     Context,
     Credential,
     CredentialState,
@@ -58,8 +60,10 @@ __all__ = [
     "Action",
     "ActionError",
     "Actions",
+    "Addressing",
     "AgentError",
     "Clock",
+    "Complete",
     "ConfigError",
     "Context",
     "CoreReason",

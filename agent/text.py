@@ -13,3 +13,9 @@ def plain(text: str, limit: int = LIMIT) -> str:
     """A text of one line: control, invisible and direction signs out, cut to the limit."""
     line = _CONTROL.sub(" ", text).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def masked(address: str) -> str:
+    """`d***@example.com`: enough for its owner to know it by."""
+    name, _, domain = address.rpartition("@")
+    return f"{name[:1]}***@{domain}"

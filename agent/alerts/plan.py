@@ -119,6 +119,28 @@ def remind(
     )
 
 
+def trial(*, now: datetime, agent: str, new_id: str) -> Notice:
+    """A notice that only says that notices arrive."""
+    return Notice(
+        id=new_id,
+        type=NoticeType.TEST,
+        reason=NoticeReason.TEST,
+        code="TEST",
+        severity=Severity.INFO,
+        message="This is a test. Nothing is wrong; notices of this agent arrive here.",
+        since=now,
+        created_at=now,
+        agent=agent,
+    )
+
+
+def rooted(notice: Notice, base_url: str) -> Notice:
+    """The notice with whole addresses: what is frozen must not depend on who reads it later."""
+    if notice.action is None or not notice.action.href.startswith("/"):
+        return notice
+    return replace(notice, action=replace(notice.action, href=base_url.rstrip("/") + notice.action.href))
+
+
 def shift(told: Told | None, step: timedelta) -> Told | None:
     """What was told, after the wall clock was set by `step`."""
     if told is None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "status": "agent.cli.status:status",
     "ready": "agent.cli.ready:ready",
     "login": "agent.cli.login:login",
+    "notify": "agent.cli.notify:notify",
     "plugins": "agent.cli.plugins:plugins",
     "explain": "agent.cli.explain:explain",
     "silence": "agent.cli.silence:silence",

@@ -71,9 +71,10 @@ class Reach:
         method: str = "GET",
         headers: dict[str, str] | None = None,
         body: object = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> Answer:
         """One request; redirects are not followed, a body is sent as JSON. Raises `Unreachable`."""
-        connection = self._connect(TIMEOUT_S)
+        connection = self._connect(timeout_s)
         try:
             given = {**self._headers, **(headers or {})}
             if body is not None:

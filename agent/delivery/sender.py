@@ -1,48 +1,42 @@
-"""Hands the notices of one receiver to its notifier, in order, off the main line."""
+"""Sends the letters of one notifier, in order and patiently, off the main line."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from agent.abilities import Notifier
+from agent.abilities import Addressing, Complete, Notifier
+from agent.alerts import letters as post
+from agent.alerts.letters import Address, Letter
 from agent.clock import Clock
-from agent.delivery.backoff import pause
+from agent.crashpoints import crashpoint
+from agent.delivery.attempt import attempt
+from agent.delivery.backoff import clamp, pause
+from agent.delivery.lines import Lines
 from agent.errors import DeliveryError
 from agent.health.document import NotifierPart
-from agent.model import Notice, Receipt
+from agent.model import Receipt
 from agent.text import plain
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 8
-WAITING_LIMIT = 1_000
-KEPT_RECEIPTS = 100
+LANES = 4
+"""Letters under way at once, each of another line."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """How one notice ended: delivered with a receipt, or given up with the last error."""
-
-    notice: Notice
-    notifier: str
-    state: str
-    attempts: int
-    at: datetime
-    receipt: Receipt | None = None
-    error: str | None = None
+PATIENCE = 5
+"""After so many failures in a row the receiver is tried with one letter at a time."""
 
 
 class Sender:
-    """One notifier's queue and the task that empties it; others never wait for it.
+    """One notifier's letters and the task that sends them; other notifiers never wait for it.
 
-    What waits is held in memory: it does not outlive the process. `changed` is called when the
-    notifier begins or ceases to fail; `clean` takes secrets out of what it says went wrong.
+    At least once: a letter leaves only when the receiver has taken it, or it is dead. `keep` has
+    each change of a letter written to disk; `changed` hears when the notifier begins or ceases
+    to fail; `clean` takes secrets out of what a receiver said.
     """
 
     def __init__(
@@ -53,6 +47,7 @@ class Sender:
         *,
         clock: Clock,
         timeout: timedelta,
+        keep: Callable[[Letter], None],
         changed: Callable[[], None] = lambda: None,
         clean: Callable[[str], str] = str,
     ) -> None:
@@ -61,13 +56,33 @@ class Sender:
         self._notifier = notifier
         self._clock = clock
         self._timeout_s = timeout.total_seconds()
+        self._keep = keep
         self._changed = changed
         self._clean = clean
-        self._waiting: deque[Notice] = deque()
+        self._lines = Lines(folds=not (isinstance(notifier, Complete) and notifier.complete))
         self._awake = asyncio.Event()
+        self._paused_until: datetime | None = None
+        self._failures = 0
         self._delivered = 0
+        self._dead = 0
         self._error: str | None = None
-        self.deliveries: deque[Delivery] = deque(maxlen=KEPT_RECEIPTS)
+
+    # -- what is known of it -------------------------------------------------------------------
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where a notice for this notifier goes: one letter each."""
+        if isinstance(self._notifier, Addressing):
+            return tuple(Address(notifier=self.name, recipient=one) for one in self._notifier.recipients)
+        return (Address(notifier=self.name),)
+
+    @property
+    def waiting(self) -> tuple[Letter, ...]:
+        return tuple(self._lines)
+
+    @property
+    def is_failing(self) -> bool:
+        return self._error is not None
 
     def describe(self) -> NotifierPart:
         return NotifierPart(
@@ -75,104 +90,168 @@ class Sender:
             kind=self.kind,
             state="failing" if self._error is not None else "ok",
             delivered=self._delivered,
-            waiting=len(self._waiting),
+            waiting=len(self._lines),
+            oldest_at=self._lines.oldest_at if self.is_failing else None,
+            dead=self._dead,
             error=self._error,
         )
 
-    @property
-    def is_failing(self) -> bool:
-        return self._error is not None
+    # -- what it is given ----------------------------------------------------------------------
 
-    def tell(self, notice: Notice) -> None:
-        """Take a notice; returns at once."""
-        if len(self._waiting) >= WAITING_LIMIT:
-            lost = self._waiting.popleft()
-            log.error(
-                "notifier %s: too many notices wait; %s (%s) is given up", self.name, lost.id, lost.code
-            )
-        self._waiting.append(notice)
-        self._awake.set()
+    def post(self, letters: Iterable[Letter]) -> None:
+        """Take letters, in their order; returns at once. One that waits already is not taken twice."""
+        for letter in letters:
+            if letter.id not in self._lines:
+                self._lines.add(letter)
+        self._wake()
+
+    def shift(self, step: timedelta) -> None:
+        """Follow a step of the wall clock."""
+        self._lines.replace_all([post.shift(letter, step) for letter in self._lines])
+        if self._paused_until is not None:
+            self._paused_until += step
+        for letter in self._lines:
+            self._keep(letter)
+        self._wake()
+
+    async def attempt(self, letter: Letter) -> Letter:
+        """One attempt outside the order, now, whatever waits; the letter as it ended."""
+        claimed = post.claim(letter)
+        try:
+            receipt = await self._send(claimed)
+        except DeliveryError as error:
+            return post.bury(claimed, self._clean(plain(str(error))), self._clock.now())
+        return post.deliver(claimed, receipt, self._clock.now())
+
+    # -- sending -------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Deliver what waits, one after the other, for as long as the agent lives."""
-        while True:
-            while not self._waiting:
-                self._awake.clear()
-                await self._awake.wait()
-            notice = self._waiting[0]
-            self.deliveries.append(await self._deliver(notice))
-            if self._waiting and self._waiting[0] is notice:
-                self._waiting.popleft()
+        """Send what waits, for as long as the agent lives."""
+        for letter in self._lines.under_way:
+            self._lines.put(post.release(letter, self._clock.now()))
+        async with asyncio.TaskGroup() as lanes:
+            for number in range(LANES):
+                lanes.create_task(self._send_on(number))
 
     async def drain(self, patience_s: float) -> None:
-        """Wait until nothing waits, at most so long."""
+        """Wait until nothing is under way or due, at most so long."""
         try:
             async with self._clock.timeout(patience_s):
-                while self._waiting and not self.is_failing:
-                    await self._clock.sleep(0.01)
+                while self._lines.under_way or self._due() is not None:
+                    await self._rest()
         except TimeoutError:
-            log.warning("notifier %s: %d notices were not delivered", self.name, len(self._waiting))
+            log.warning("notifier %s: %d notices wait for the next start", self.name, len(self._lines))
 
-    async def _deliver(self, notice: Notice) -> Delivery:
-        attempt = 0
+    async def _send_on(self, lane: int) -> None:
         while True:
-            attempt += 1
-            try:
-                receipt = await self._send(notice)
-            except DeliveryError as error:
-                said = self._clean(plain(str(error)))
-                self._failed(said)
-                if error.permanent or attempt >= ATTEMPTS:
-                    return self._ended(notice, "dead", attempt, error=said)
-                wait = pause(attempt, error.retry_after, random.SystemRandom())
-                await self._clock.sleep(wait.total_seconds())
-            else:
-                self._recovered()
-                return self._ended(notice, "delivered", attempt, receipt=receipt)
+            letter = self._due() if lane == 0 or self._failures < PATIENCE else None
+            if letter is None:
+                await self._rest()
+            elif not self._is_over(letter):
+                await self._try(letter)
 
-    async def _send(self, notice: Notice) -> Receipt:
-        """One attempt; whatever goes wrong in it is a `DeliveryError`."""
+    def _due(self) -> Letter | None:
+        """The letter to send at this instant; one that has expired is due even in a pause."""
+        letter, now = self._lines.next(), self._clock.now()
+        if letter is None or letter.next_at > now:
+            return None
+        if self._paused_until is not None and now < self._paused_until and not letter.is_expired(now):
+            return None
+        return letter
+
+    async def _rest(self) -> None:
+        """Wait for a letter, or for the time of the next one."""
+        letter, now = self._lines.next(), self._clock.now()
+        wait_s = None
+        if letter is not None:
+            due_at = min(max(letter.next_at, self._paused_until or now), letter.expires_at)
+            wait_s = (due_at - now).total_seconds() if due_at > now else None
         try:
-            async with self._clock.timeout(self._timeout_s):
-                return await self._notifier.send(notice)
-        except (DeliveryError, asyncio.CancelledError):
-            raise
+            async with self._clock.timeout(wait_s):
+                await self._awake.wait()
         except TimeoutError:
-            raise DeliveryError(f"no answer within {self._timeout_s:g} s") from None
-        except Exception as error:  # the fence around a plugin's notifier
-            raise DeliveryError(f"{type(error).__name__}: {error}") from error
+            pass
 
-    def _ended(
-        self,
-        notice: Notice,
-        state: str,
-        attempts: int,
-        *,
-        receipt: Receipt | None = None,
-        error: str | None = None,
-    ) -> Delivery:
-        if state == "delivered":
-            self._delivered += 1
+    def _wake(self) -> None:
+        """Wake all who rest; whoever rests from now on waits for the next call."""
+        self._awake.set()
+        self._awake = asyncio.Event()
+
+    def _is_over(self, letter: Letter) -> bool:
+        """End a letter that is not to be sent any more, and those that its recovery explains."""
+        now = self._clock.now()
+        folded = self._lines.fold(letter, now)
+        for one in folded:
+            self._keep(one)
+        if folded:
+            return True
+        if letter.is_expired(now):
+            self._bury(post.expire(letter, now))
+            return True
+        return False
+
+    async def _try(self, letter: Letter) -> None:
+        claimed = post.claim(letter)
+        self._lines.put(claimed)
+        self._keep(claimed)
+        crashpoint("claimed")
+        try:
+            receipt = await self._send(claimed)
+        except DeliveryError as error:
+            self._failed(self._lines[claimed.id], error)
         else:
-            log.error("notifier %s: %s (%s) is given up: %s", self.name, notice.code, notice.id, error)
-        return Delivery(
-            notice=notice,
-            notifier=self.name,
-            state=state,
-            attempts=attempts,
-            at=self._clock.now(),
-            receipt=receipt,
-            error=error,
-        )
+            self._arrived(self._lines[claimed.id], receipt)
+        self._wake()
 
-    def _failed(self, error: str) -> None:
-        first, self._error = self._error is None, error
-        if first:
-            log.warning("notifier %s fails: %s", self.name, self._error)
-            self._changed()
+    async def _send(self, letter: Letter) -> Receipt:
+        receipt = await attempt(self._notifier, letter, clock=self._clock, timeout_s=self._timeout_s)
+        return replace(receipt, status=self._clean(plain(str(receipt.status))))
 
-    def _recovered(self) -> None:
+    # -- how it went ---------------------------------------------------------------------------
+
+    def _arrived(self, letter: Letter, receipt: Receipt) -> None:
+        crashpoint("sent")
+        self._delivered += 1
+        self._failures = 0
+        delivered = post.deliver(letter, receipt, self._clock.now())
+        self._lines.drop(delivered)
+        self._keep(delivered)
         if self._error is not None:
             self._error = None
             log.info("notifier %s delivers again", self.name)
+            self._changed()
+
+    def _failed(self, letter: Letter, error: DeliveryError) -> None:
+        """Defer the letter, or bury it; where the receiver is the trouble, all its letters pause."""
+        crashpoint("failed")
+        now, text = self._clock.now(), self._clean(plain(str(error)))
+        if error.permanent:
+            self._bury(post.bury(letter, text, now))
+        else:
+            self._failures += 1
+            age = now - letter.created_at
+            next_at = now + pause(letter.attempts, error.retry_after, random.SystemRandom(), age)
+            deferred = post.defer(letter, text, next_at)
+            self._lines.put(deferred)
+            self._keep(deferred)
+            self._pause(next_at if self._failures >= PATIENCE else now + clamp(error.retry_after))
+        self._tell(text)
+
+    def _pause(self, until: datetime) -> None:
+        if self._paused_until is None or until > self._paused_until:
+            self._paused_until = until
+
+    def _bury(self, letter: Letter) -> None:
+        self._dead += 1
+        log.error(
+            "notifier %s: %s (%s) is given up: %s", self.name, letter.code, letter.notice, letter.last_error
+        )
+        self._lines.drop(letter)
+        self._keep(letter)
+        crashpoint("buried")
+
+    def _tell(self, error: str) -> None:
+        first, self._error = self._error is None, error
+        if first:
+            log.warning("notifier %s fails: %s", self.name, error)
             self._changed()

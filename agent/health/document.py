@@ -129,6 +129,8 @@ class NotifierPart(_Part):
     state: str
     delivered: int = 0
     waiting: int = 0
+    oldest_at: datetime | None = None
+    dead: int = 0
     error: str | None = None
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent import __version__
 from agent.abilities import CredentialState, Login, Surroundings
+from agent.alerts.letters import Letter
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint, NotifierPlan
 from agent.delivery.sender import Sender
-from agent.errors import ActionError, PluginError
+from agent.errors import ActionError, PluginError, StoreError
 from agent.health import self_check
 from agent.health.rules import MARKET, members
-from agent.model import CoreReason, Notice, Report, Status
+from agent.model import CoreReason, Report, Status
 from agent.runtime.border import unknown
 from agent.runtime.cleaning import clean_report
 from agent.runtime.context import JournaledValues, Services
@@ -26,6 +28,7 @@ from agent.runtime.login_links import LoginLinks
 from agent.runtime.mounting import Mounted, build_notifier, mount
 from agent.runtime.observing import Observing
 from agent.runtime.outbound import Outbound
+from agent.runtime.posting import Posting
 from agent.runtime.publishing import Publisher
 from agent.runtime.redaction import Redactor
 from agent.runtime.remedies import Remedies
@@ -70,6 +73,7 @@ class Agent:
         self.publisher = Publisher()
         self.machines: dict[str, Mounted] = {}
         self.senders: dict[str, Sender] = {}
+        self.posting = Posting(clock, self.journal, self._stored, base_url)
         self._surroundings = Surroundings(blueprint.settings.name, blueprint.data_folder, base_url, simulator)
         self._lock = FolderLock(blueprint.data_folder)
         self._outbound = Outbound(f"openbell/{__version__}")
@@ -126,6 +130,7 @@ class Agent:
         self._core = self._make_core()
         self._remedies.resume()
         self._build()
+        self.posting.restore()
         self._watch_over()
         self._evaluate()
         self._scheduling.start()
@@ -136,8 +141,7 @@ class Agent:
         self._scheduling.stop()
         self._remedies.stop()
         await self.journal.flush()
-        for sender in self.senders.values():
-            await sender.drain(DRAIN_S)
+        await asyncio.gather(*(sender.drain(DRAIN_S) for sender in self.senders.values()))
         await self._supervisor.stop()
         for mounted in self.machines.values():
             if mounted.prober is not None:
@@ -180,9 +184,10 @@ class Agent:
                 ask=self._ask,
                 wake_at=self._scheduling.wake_at,
                 statuses_changed=self._set_expectations,
-                notify=self._notify,
+                address=self.posting.address,
+                post=self.posting.post,
                 published=self._observe,
-                stored=self.wellbeing.stored,
+                stored=self._stored,
                 describe=self.wellbeing.describe,
                 link=self.login_links.put_into,
             ),
@@ -219,6 +224,7 @@ class Agent:
             )
         for notifier in self.blueprint.notifiers:
             self._build_notifier(notifier)
+        self.posting.senders = self.senders
         for name, observer in self.blueprint.registry.observers.items():
             self._observers.append(Observing(name, observer, self.clock))
 
@@ -227,6 +233,7 @@ class Agent:
             notifier = build_notifier(plan, self._services())
         except PluginError as error:
             self.wellbeing.notifier_unbuilt(plan.name, plan.kind_name, self.clean(str(error)))
+            self.posting.unbuilt |= {plan.name}
             return
         self.senders[plan.name] = Sender(
             plan.name,
@@ -234,6 +241,7 @@ class Agent:
             notifier,
             clock=self.clock,
             timeout=plan.timeout,
+            keep=self.posting.keep,
             changed=self._check_self,
             clean=self.clean,
         )
@@ -285,6 +293,10 @@ class Agent:
         except ActionError as error:
             raise ActionError(self.clean(str(error))) from error
 
+    async def test_notifier(self, name: str) -> tuple[Letter, ...]:
+        """Send a test notice and say what came back, a letter for each recipient. Raises `KeyError`."""
+        return await self.posting.test(name, agent=self.blueprint.settings.name)
+
     def logins(self) -> dict[str, Login]:
         """The machines at whose broker a person can log in."""
         return {name: m.subject for name, m in self.machines.items() if isinstance(m.subject, Login)}
@@ -333,10 +345,6 @@ class Agent:
         found = {machine.name: members(MARKET, machine.group, machines) for machine in machines}
         return {name: markets[0] if markets else None for name, markets in found.items()}
 
-    def _notify(self, notice: Notice) -> None:
-        for sender in self.senders.values():
-            sender.tell(notice)
-
     def _observe(self) -> None:
         if self.publisher.latest is not None:
             for observing in self._observers:
@@ -358,6 +366,9 @@ class Agent:
 
         return crashed
 
+    def _stored(self, error: StoreError | None) -> None:
+        self.wellbeing.stored(error)
+
     def _check_self(self) -> None:
         self._deliver(self_check.NAME, self.wellbeing.report(self.clock.now()))
 
@@ -372,9 +383,13 @@ class Agent:
             step = self.clock.follow()
             if step:
                 log.warning("the wall clock was set by %s; ages are kept, everything is timed anew", step)
+                self.posting.shift(step)
                 self._remedies.shift(step)
                 self.core.shift(step)
                 self._scheduling.rearm()
+            if not self.wellbeing.is_storing:
+                self.core.save()
+            self.posting.catch_up()
             self._check_self()
             if turn % RENEW_EVERY == 0 and self._evaluation_is_well and self.wellbeing.is_storing:
                 self.publisher.renew(self.clock.now())

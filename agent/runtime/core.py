@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from agent.alerts.letters import Letter
 from agent.errors import StoreError
 from agent.health import fold as folding
 from agent.health import stages
@@ -41,7 +42,8 @@ class Consequences:
     ask: Callable[[str], None]
     wake_at: Callable[[datetime | None], None]
     statuses_changed: Callable[[Mapping[str, Status]], None]
-    notify: Callable[[Notice], None]
+    address: Callable[[Notice], tuple[Letter, ...]]
+    post: Callable[[tuple[Letter, ...], StoreError | None], None]
     published: Callable[[], None]
     stored: Callable[[StoreError | None], None]
     describe: Callable[[], AgentPart]
@@ -226,26 +228,35 @@ class Core:
         self._journal_it(stamped(edges, consequence.incident or incident), consequence)
 
     def _journal_it(self, edges: tuple[Transition, ...], consequence: Consequence) -> None:
+        letters = tuple(letter for notice in consequence.notices for letter in self._do.address(notice))
+
         def written(error: StoreError | None) -> None:
             self._do.stored(error)
             self._do.published()
-            for notice in consequence.notices:
-                self._do.notify(notice)
+            self._do.post(letters, error)
 
         self._journal.append(
             Entry(
                 transitions=(*edges, *consequence.edges),
-                values=((snapshot.KEY, self._snapshot()), (QUIET_KEY, pack_silences(self._quiet))),
+                values=self._values(),
                 incidents=(consequence.incident,) if consequence.incident is not None else (),
+                letters=letters,
                 written=written,
             )
         )
 
-    def _snapshot(self) -> str:
-        return snapshot.pack(
+    def save(self) -> None:
+        """Write once more what a new run must know: the journal has missed it."""
+        incident = self._telling.incident
+        incidents = (incident,) if incident is not None else ()
+        self._journal.append(Entry(values=self._values(), incidents=incidents, written=self._do.stored))
+
+    def _values(self) -> tuple[tuple[str, str], ...]:
+        text = snapshot.pack(
             self._publisher.revision,
             self._statuses,
             self._memory,
             told=self._telling.told,
             incident=self._telling.incident,
         )
+        return ((snapshot.KEY, text), (QUIET_KEY, pack_silences(self._quiet)))

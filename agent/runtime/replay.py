@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from agent.alerts.letters import Letter
 from agent.config.blueprint import Blueprint
 from agent.health import self_check
 from agent.health.document import AgentPart, HealthDocument
@@ -98,13 +99,19 @@ class Replay:
                 ask=lambda name: None,
                 wake_at=self._arm,
                 statuses_changed=lambda statuses: None,
-                notify=self._notices.append,
+                address=self._note,
+                post=lambda letters, error: None,
                 published=lambda: None,
                 stored=lambda error: None,
                 describe=lambda: agent,
             ),
         )
         self._core.evaluate()
+
+    def _note(self, notice: Notice) -> tuple[Letter, ...]:
+        """What would be told; in a replay it goes to nobody."""
+        self._notices.append(notice)
+        return ()
 
     def feed(self, received: Iterable[Received]) -> Iterator[Moment]:
         """Take in reports, waking at every instant in between that the line itself named."""

@@ -13,9 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from agent.alerts.letters import Address, Letter, LetterState
+from agent.crashpoints import crashpoint
 from agent.errors import StoreError
 from agent.model import Incident, Transition
-from agent.store import rows
+from agent.store import outbox, rows
 from agent.store.migrations import migrate
 from agent.store.rows import Received
 
@@ -27,12 +29,15 @@ _STOP = None
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is written in one transaction: edges, and the values that replace former ones."""
+    """What is written in one transaction: edges, values that replace former ones, and letters."""
 
     transitions: tuple[Transition, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
     incidents: tuple[Incident, ...] = ()
     reports: tuple[Received, ...] = ()
+    letters: tuple[Letter, ...] = ()
+    forget_before: datetime | None = None
+    """Letters that ended before this instant are no longer kept."""
     written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)
     """Called on the event loop once the entry is on disk, or with the error that kept it off."""
 
@@ -60,6 +65,11 @@ class Journal:
         self.path = path
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._values: dict[str, str] = {}
+        self._waiting: list[Letter] = []
+        self.reached: dict[tuple[Address, str], bool] = {}
+        """Where open incidents had been told, or could not be, when the file was opened."""
+        self.last_letter = 0
+        """The highest number of a letter when the file was opened."""
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -71,6 +81,9 @@ class Journal:
             try:
                 migrate(connection)
                 self._values = dict(connection.execute("SELECT key, value FROM value"))
+                self._waiting = outbox.waiting(connection)
+                self.reached = outbox.reached(connection)
+                self.last_letter = outbox.last(connection)
             finally:
                 connection.close()
             self.path.chmod(0o600)
@@ -90,6 +103,11 @@ class Journal:
     def value(self, key: str) -> str | None:
         """The latest value under a key, written or about to be."""
         return self._values.get(key)
+
+    def take_waiting(self) -> list[Letter]:
+        """The letters that a former run left open, in their order; the caller's from now on."""
+        letters, self._waiting = self._waiting, []
+        return letters
 
     async def flush(self) -> None:
         """Wait until all that was appended so far is on disk, or known not to be."""
@@ -125,6 +143,17 @@ class Journal:
             return None
         timeline = await self._read("SELECT * FROM transition WHERE incident = ? ORDER BY id", (id_,))
         return rows.read_incident(tuple(found[0])), [rows.read_transition(row) for row in timeline]
+
+    async def letters(
+        self, *, limit: int = 100, before: int | None = None, state: LetterState | None = None
+    ) -> list[Letter]:
+        """The latest letters, newest first, from below the number `before`. Raises `StoreError`."""
+        below = before if before is not None else 2**62
+        return outbox.readable(await self._read(outbox.PAGE, (below, state, state, limit)))
+
+    async def letter(self, letter_id: str) -> Letter | None:
+        """One letter by its id. Raises `StoreError`."""
+        return next(iter(outbox.readable(await self._read(outbox.ONE, (letter_id,)))), None)
 
     async def _read(self, wanted: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
         return await asyncio.to_thread(self._read_now, wanted, values)
@@ -188,6 +217,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _commit(connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
     if not batch:
         return
+    crashpoint("before-commit")
     connection.execute("BEGIN IMMEDIATE")
     try:
         for entry in batch:
@@ -195,7 +225,12 @@ def _commit(connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
             connection.executemany(rows.INSERT_TRANSITION, map(rows.transition_row, entry.transitions))
             connection.executemany(rows.UPSERT_INCIDENT, map(rows.incident_row, entry.incidents))
             connection.executemany(rows.UPSERT_VALUE, entry.values)
+            crashpoint("half-written")
+            outbox.put(connection, entry.letters)
+            if entry.forget_before is not None:
+                outbox.prune(connection, entry.forget_before)
         connection.execute("COMMIT")
+        crashpoint("committed")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

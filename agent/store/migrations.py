@@ -44,6 +44,30 @@ STEPS = (
         body TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE outbox (
+        id TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        notice TEXT NOT NULL,
+        notifier TEXT NOT NULL,
+        recipient TEXT,
+        stream TEXT NOT NULL,
+        type TEXT NOT NULL,
+        code TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        body TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        next_at TEXT NOT NULL,
+        expires_at TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        ended_at TEXT,
+        last_error TEXT,
+        receipt TEXT
+    );
+    CREATE INDEX outbox_order ON outbox (seq);
+    CREATE INDEX outbox_open ON outbox (seq) WHERE state IN ('pending', 'sending');
+    """,
 )
 
 

@@ -12,6 +12,7 @@ from agent.web.events import Streams
 from agent.web.guard import guard
 from agent.web.login import Login
 from agent.web.login_link import LoginLink
+from agent.web.notices import Notices
 from agent.web.page import Page
 from agent.web.push import Push
 from agent.web.routes import add_routes
@@ -36,6 +37,7 @@ class WebServer:
         parts = (
             System(agent),
             Steering(agent),
+            Notices(agent),
             login,
             LoginLink(agent, login),
             Push(agent),

@@ -27,7 +27,7 @@ class Lines:
         self.path = settings.path
     async def send(self, notice):
         with open(self.path, "a") as file:
-            file.write(json.dumps([notice.type, notice.code]) + "\\n")
+            file.write(json.dumps([notice.id, notice.type, notice.code]) + "\\n")
         return Receipt(status="written")
 
 @hookimpl
@@ -69,9 +69,11 @@ class Runs:
         )
 
     def told(self) -> list[list[str]]:
+        """What people know: a notice that came twice, with the same id, is the same notice."""
         if not self._notices.exists():
             return []
-        return [json.loads(line) for line in self._notices.read_text().splitlines()]
+        lines = [json.loads(line) for line in self._notices.read_text().splitlines()]
+        return list({id_: [type_, code] for id_, type_, code in lines}.values())
 
     def check_journal(self) -> None:
         connection = sqlite3.connect(self._folder / "desk" / "data" / "journal.sqlite")

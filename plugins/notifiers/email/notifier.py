@@ -30,6 +30,15 @@ class EmailNotifier:
         self._secrets = _secrets(settings)
         self._outcomes: Recent[dict[str, Outcome]] = Recent()
 
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return tuple(self._settings.recipients)
+
+    async def send_to(self, recipient: str, notice: Notice) -> Receipt:
+        async with connected(self._settings, self._tls, secrets=self._secrets) as connection:
+            outcome = await self._tell(connection, notice, recipient)
+        return conclude({recipient: outcome})
+
     async def send(self, notice: Notice) -> Receipt:
         outcomes = self._outcomes.get(notice.id)
         if outcomes is None:

@@ -22,6 +22,8 @@ mistake a connection closed in its face for a reason to stop its work."""
 class WebhookNotifier:
     """Posts each notice; the status of the answer decides, its text is of no account."""
 
+    complete = True
+
     def __init__(self, settings: WebhookSettings, context: NotifierContext) -> None:
         self._url = settings.url.get_secret_value()
         self._keys = settings.keys

@@ -47,7 +47,8 @@ class Run:
                 ask=self.asked.append,
                 wake_at=self._arm,
                 statuses_changed=lambda statuses: None,
-                notify=self.notices.append,
+                address=self._address,
+                post=lambda letters, error: None,
                 published=lambda: None,
                 stored=self.errors.append,
                 describe=lambda: AgentPart(name="desk", version="1", started_at=started_at),
@@ -55,6 +56,10 @@ class Run:
             former=former,
         )
         self.core.evaluate()
+
+    def _address(self, notice):
+        self.notices.append(notice)
+        return ()
 
     def _arm(self, instant) -> None:
         self.wake_at = instant

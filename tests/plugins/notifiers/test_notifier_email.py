@@ -439,3 +439,18 @@ def test_whatever_a_notice_says_it_adds_no_header_and_no_markup(
 
 
 TAGS = ("!doctype", "html", "body", "h2", "p", "table", "tr", "td", "a", "ul", "li")
+
+
+async def test_one_recipient_is_told_by_a_letter_of_their_own(box: Mailbox, context, notice_of) -> None:
+    box.refuse = {RISK: "451 try later", BOSS: "550 no such person"}
+    notifier = email_notifier(settings(box, DESK, RISK, BOSS), context)
+    assert tuple(notifier.recipients) == (DESK, RISK, BOSS)
+    assert (await notifier.send_to(DESK, notice_of())).status == "accepted for 1 of 1"
+    for recipient, permanent in ((RISK, False), (BOSS, True)):
+        with pytest.raises(DeliveryError) as caught:
+            await notifier.send_to(recipient, notice_of())
+        assert caught.value.permanent is permanent
+    box.refuse.pop(RISK)
+    await notifier.send_to(RISK, notice_of())
+    assert [address for address, _ in box.taken] == [DESK, RISK]
+    assert len({mail["Message-ID"] for _, mail in box.taken}) == 2

@@ -1,0 +1,155 @@
+"""Between the core and the senders: letters are addressed, kept on disk, taken up again, sent anew."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from agent.alerts import letters as post
+from agent.alerts.letters import Address, Letter, LetterState
+from agent.alerts.plan import rooted, trial
+from agent.clock import Clock
+from agent.delivery.sender import Sender
+from agent.errors import ActionError, StoreError
+from agent.model import Notice, NoticeType
+from agent.store.journal import Entry, Journal
+
+KEPT = timedelta(days=30)
+"""So long a letter that has ended is listed; forgotten at the next start."""
+
+
+class Posting:
+    """All letters of one agent. `stored` hears how each write to the journal went."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        journal: Journal,
+        stored: Callable[[StoreError | None], None],
+        base_url: str = "",
+    ) -> None:
+        self._base_url = base_url
+        self._clock = clock
+        self._journal = journal
+        self._stored = stored
+        self._seq = 0
+        self._latest: dict[str, Letter] = {}
+        self._missed: set[str] = set()
+        self._reached: dict[tuple[Address, str], bool] = {}
+        self.senders: Mapping[str, Sender] = {}
+        self.unbuilt: frozenset[str] = frozenset()
+        """The notifiers that could not be built: their letters wait for a run in which they can."""
+
+    # -- the line: addressed, then written by the core, then posted ------------------------------
+
+    def address(self, notice: Notice) -> tuple[Letter, ...]:
+        """A letter for every address of every notifier."""
+        addresses = [one for sender in self.senders.values() for one in sender.addresses]
+        whole = rooted(notice, self._base_url)
+        letters = post.write(whole, addresses, after=self._next(), now=self._clock.now())
+        self._seq += len(letters)
+        return tuple(map(self._announce, letters))
+
+    def _announce(self, letter: Letter) -> Letter:
+        """A recovery says so where its problem could not be told."""
+        if letter.type is not NoticeType.RECOVERY:
+            return letter
+        was_reached = self._reached.pop((letter.address, letter.stream), True)
+        return letter if was_reached else post.mark_unannounced(letter)
+
+    def post(self, letters: tuple[Letter, ...], error: StoreError | None) -> None:
+        """Have letters sent that are on disk now; or that cannot be, which they then say."""
+        for letter in letters:
+            sent = letter if error is None else post.mark_unstored(letter)
+            self.senders[letter.address.notifier].post([sent])
+            if error is not None:
+                self._latest[sent.id] = sent
+                self._missed.add(sent.id)
+
+    # -- what senders change -----------------------------------------------------------------------
+
+    def keep(self, letter: Letter) -> None:
+        """Write a letter as it is now; `catch_up` writes what could not be."""
+
+        def written(error: StoreError | None) -> None:
+            if error is not None:
+                self._missed.add(letter.id)
+            elif self._latest.get(letter.id) is letter:
+                del self._latest[letter.id]
+                self._missed.discard(letter.id)
+            self._stored(error)
+
+        self._latest[letter.id] = letter
+        self._note(letter)
+        self._journal.append(Entry(letters=(letter,), written=written))
+
+    def _note(self, letter: Letter) -> None:
+        """Remember where an open incident was told, and where it could not be."""
+        if letter.type is not NoticeType.PROBLEM:
+            return
+        place = (letter.address, letter.stream)
+        if letter.state is LetterState.DELIVERED:
+            self._reached[place] = True
+        elif letter.state is LetterState.DEAD:
+            self._reached.setdefault(place, False)
+
+    def catch_up(self) -> None:
+        """Write again, as it is now, what the journal has missed."""
+        missed, self._missed = self._missed, set()
+        for letter_id in missed & self._latest.keys():
+            self.keep(self._latest[letter_id])
+
+    # -- a new run, a set clock --------------------------------------------------------------------
+
+    def restore(self) -> None:
+        """Take up what a former run left; what has no notifier any more is dead, and listed as such."""
+        now = self._clock.now()
+        self._reached |= self._journal.reached
+        self._journal.append(Entry(forget_before=now - KEPT, written=self._stored))
+        for letter in self._journal.take_waiting():
+            sender = self.senders.get(letter.address.notifier)
+            if sender is not None and letter.address in sender.addresses:
+                sender.post([post.release(letter, now)])
+            elif sender is not None or letter.address.notifier not in self.unbuilt:
+                self.keep(post.bury(letter, "agent.toml does not name this receiver any more", now))
+
+    def shift(self, step: timedelta) -> None:
+        for sender in self.senders.values():
+            sender.shift(step)
+
+    # -- what people want --------------------------------------------------------------------------
+
+    async def retry(self, letter_id: str) -> Letter:
+        """Send a dead letter again. Raises `KeyError` for none, `ActionError`, `StoreError`."""
+        letter = await self._journal.letter(letter_id)
+        if letter is None:
+            raise KeyError(letter_id)
+        sender = self.senders.get(letter.address.notifier)
+        if letter.state is not LetterState.DEAD:
+            raise ActionError(f"this notice is {letter.state}; only a dead one is sent again")
+        if sender is None or letter.address not in sender.addresses:
+            raise ActionError("agent.toml does not name this receiver any more")
+        revived = post.revive(letter, self._next() + 1, self._clock.now())
+        self._seq = revived.seq
+        self.keep(revived)
+        sender.post([revived])
+        return revived
+
+    async def test(self, name: str, *, agent: str) -> tuple[Letter, ...]:
+        """Send a test notice through one notifier, once, past all that waits. Raises `KeyError`."""
+        sender = self.senders[name]
+        now = self._clock.now()
+        notice = trial(now=now, agent=agent, new_id=uuid.uuid4().hex)
+        letters = post.write(notice, sender.addresses, after=self._next(), now=now)
+        self._seq += len(letters)
+        ended = await asyncio.gather(*map(sender.attempt, letters))
+        for letter in ended:
+            self.keep(letter)
+        return tuple(ended)
+
+    def _next(self) -> int:
+        """The number behind which new letters are numbered."""
+        self._seq = max(self._seq, self._journal.last_letter)
+        return self._seq

@@ -1,0 +1,142 @@
+"""The outbox's rows: letters written, read back where they wait, and listed for people."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+
+from agent.alerts.letters import Address, Letter, LetterState
+from agent.model import NoticeType, Severity
+
+log = logging.getLogger(__name__)
+
+COLUMNS = (
+    "id", "seq", "notice", "notifier", "recipient", "stream", "type", "code", "severity", "body",
+    "created_at", "next_at", "expires_at", "state", "attempts", "ended_at", "last_error", "receipt",
+)  # fmt: skip
+
+_NAMES = ", ".join(COLUMNS)
+_MARKS = ", ".join("?" * len(COLUMNS))
+_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
+
+_UPSERT = f"INSERT INTO outbox ({_NAMES}) VALUES ({_MARKS}) ON CONFLICT (id) DO UPDATE SET {_CHANGES}"  # noqa: S608 - of our own names
+_SELECT = f"SELECT {_NAMES} FROM outbox"  # noqa: S608 - of our own names
+
+ONE = f"{_SELECT} WHERE id = ?"
+PAGE = f"{_SELECT} WHERE seq < ? AND (? IS NULL OR state = ?) ORDER BY seq DESC LIMIT ?"
+"""The latest first, from below a number, of one state or, twice `None`, of all."""
+
+
+def put(connection: sqlite3.Connection, letters: Iterable[Letter]) -> None:
+    """Write letters, new or changed, within the caller's transaction."""
+    connection.executemany(_UPSERT, [_row(letter) for letter in letters])
+
+
+def waiting(connection: sqlite3.Connection) -> list[Letter]:
+    """All open letters, in their order."""
+    rows = connection.execute(f"{_SELECT} WHERE state IN ('pending', 'sending') ORDER BY seq")
+    letters = []
+    for row in rows.fetchall():
+        try:
+            letters.append(_letter(row))
+        except ValueError as error:
+            _set_aside(connection, row, error)
+    return letters
+
+
+def readable(rows: Iterable[sqlite3.Row]) -> list[Letter]:
+    """The letters of rows, without those that nobody can read."""
+    letters = []
+    for row in rows:
+        with suppress(ValueError):
+            letters.append(_letter(tuple(row)))
+    return letters
+
+
+def prune(connection: sqlite3.Connection, before: datetime) -> None:
+    """Forget letters that have ended before an instant."""
+    connection.execute(
+        "DELETE FROM outbox WHERE state NOT IN ('pending', 'sending') AND julianday(ended_at) < julianday(?)",
+        (before.isoformat(),),
+    )
+
+
+def reached(connection: sqlite3.Connection) -> dict[tuple[Address, str], bool]:
+    """Of the incidents without a recovery: where something was delivered, and where it could not be."""
+    rows = connection.execute(
+        "SELECT notifier, recipient, stream, sum(state = 'delivered') > 0 FROM outbox"
+        " GROUP BY notifier, recipient, stream HAVING sum(type = 'recovery') = 0"
+        " AND sum(state = 'delivered' OR (state = 'dead' AND type = 'problem')) > 0"
+    )
+    return {
+        (Address(notifier=notifier, recipient=recipient), stream): bool(was_reached)
+        for notifier, recipient, stream, was_reached in rows
+    }
+
+
+def last(connection: sqlite3.Connection) -> int:
+    """The highest number given so far."""
+    (seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()
+    return int(seq)
+
+
+def _set_aside(connection: sqlite3.Connection, row: tuple[object, ...], error: ValueError) -> None:
+    """A row that nobody can read costs itself alone, and stays in the file."""
+    log.error("the notice %s in the journal cannot be read (%s); it is given up", row[0], error)
+    connection.execute(
+        "UPDATE outbox SET state = ?, last_error = ? WHERE id = ?",
+        (LetterState.DEAD, f"cannot be read: {error}", row[0]),
+    )
+
+
+def _row(letter: Letter) -> tuple[object, ...]:
+    return (
+        letter.id,
+        letter.seq,
+        letter.notice,
+        letter.address.notifier,
+        letter.address.recipient,
+        letter.stream,
+        letter.type,
+        letter.code,
+        letter.severity,
+        letter.body,
+        letter.created_at.isoformat(),
+        letter.next_at.isoformat(),
+        letter.expires_at.isoformat(),
+        letter.state,
+        letter.attempts,
+        letter.ended_at.isoformat() if letter.ended_at is not None else None,
+        letter.last_error,
+        letter.receipt,
+    )
+
+
+def _letter(row: tuple[object, ...]) -> Letter:
+    read = dict(zip(COLUMNS, row, strict=True))
+    at = datetime.fromisoformat
+    recipient, ended_at = read["recipient"], read["ended_at"]
+    return Letter(
+        id=str(read["id"]),
+        seq=int(str(read["seq"])),
+        notice=str(read["notice"]),
+        address=Address(
+            notifier=str(read["notifier"]), recipient=None if recipient is None else str(recipient)
+        ),
+        stream=str(read["stream"]),
+        type=NoticeType(str(read["type"])),
+        code=str(read["code"]),
+        severity=Severity(str(read["severity"])),
+        body=str(read["body"]),
+        created_at=at(str(read["created_at"])),
+        next_at=at(str(read["next_at"])),
+        expires_at=at(str(read["expires_at"])),
+        state=LetterState(str(read["state"])),
+        attempts=int(str(read["attempts"])),
+        ended_at=None if ended_at is None else at(str(ended_at)),
+        last_error=None if read["last_error"] is None else str(read["last_error"]),
+        receipt=None if read["receipt"] is None else str(read["receipt"]),
+    )

@@ -1,0 +1,225 @@
+"""Letters between the core, the journal and the senders, on a real file."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.alerts.letters import FROM_MEMORY, UNANNOUNCED, LetterState
+from agent.alerts.plan import trial
+from agent.delivery.sender import Sender
+from agent.errors import ActionError, DeliveryError, StoreError
+from agent.model import Incident, NoticeType
+from agent.runtime.posting import Posting
+from agent.store.journal import Entry, Journal
+from agent.testing import ManualClock, RecordingNotifier
+
+
+class Office:
+    """One run: a journal, a posting and some notifiers; `end` is the end of its process."""
+
+    def __init__(self, folder: Path, clock: ManualClock, **notifiers: RecordingNotifier) -> None:
+        self.clock = clock
+        self.stored: list[StoreError | None] = []
+        self.journal = Journal(folder / "journal.sqlite")
+        self.journal.open()
+        self.journal.start()
+        self.posting = Posting(clock, self.journal, self.stored.append)
+        self.senders = {
+            name: Sender(name, "test", one, clock=clock, timeout=timedelta(seconds=5), keep=self.posting.keep)
+            for name, one in notifiers.items()
+        }
+        self.posting.senders = self.senders
+        self.tasks = [asyncio.ensure_future(sender.run()) for sender in self.senders.values()]
+
+    async def tell(self, id_: str, **changes: object) -> None:
+        """As the core does it: the letters are written, then posted."""
+        notice = trial(now=self.clock.now(), agent="desk", new_id=id_)
+        letters = self.posting.address(replace(notice, **changes))  # type: ignore[arg-type]
+        done: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+        self.journal.append(Entry(letters=letters, written=done.set_result))
+        self.posting.post(letters, await done)
+        await self.settle()
+
+    async def alarm(self, id_: str) -> None:
+        await self.tell(id_, type=NoticeType.PROBLEM, incident=Incident(id="one", opened_at=self.clock.now()))
+
+    async def recover(self, id_: str) -> None:
+        await self.tell(
+            id_, type=NoticeType.RECOVERY, incident=Incident(id="one", opened_at=self.clock.now())
+        )
+
+    async def settle(self) -> None:
+        await self.clock.advance(0)
+        await self.journal.flush()
+        await self.clock.advance(0)
+
+    async def states(self) -> list[tuple[str, str, str]]:
+        await self.settle()
+        return [(one.notice, one.address.notifier, str(one.state)) for one in await self.journal.letters()]
+
+    async def end(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.journal.close()
+
+
+@pytest.fixture
+async def open_office(tmp_path):
+    clock, offices = ManualClock(), []
+
+    def begin(**notifiers: RecordingNotifier) -> Office:
+        offices.append(Office(tmp_path, clock, **notifiers))
+        return offices[-1]
+
+    yield begin
+    for office in offices:
+        await office.end()
+
+
+def failing(error: str = "503", *, permanent: bool = False) -> RecordingNotifier:
+    notifier = RecordingNotifier()
+    notifier.error = DeliveryError(error, permanent=permanent)
+    return notifier
+
+
+async def test_what_one_run_could_not_deliver_the_next_one_does_with_the_same_id_and_words(
+    open_office,
+) -> None:
+    first = open_office(desk=failing())
+    await first.tell("a")
+    await first.tell("b")
+    bodies = {one.id: one.body for one in await first.journal.letters()}
+    await first.end()
+
+    notifier = RecordingNotifier()
+    again = open_office(desk=notifier)
+    again.posting.restore()
+    await again.clock.advance(60)
+    assert sorted(notice.id for notice in notifier.notices) == ["a", "b"]
+    assert await again.states() == [("b", "desk", "delivered"), ("a", "desk", "delivered")]
+    assert {one.id: one.body for one in await again.journal.letters()} == bodies
+
+
+async def test_new_letters_are_numbered_behind_those_of_former_runs(open_office) -> None:
+    first = open_office(desk=RecordingNotifier())
+    await first.tell("a")
+    await first.end()
+    again = open_office(desk=RecordingNotifier())
+    await again.tell("b")
+    assert [(one.seq, one.notice) for one in await again.journal.letters()] == [(2, "b"), (1, "a")]
+
+
+async def test_letters_of_a_notifier_that_is_gone_are_dead_and_listed(open_office) -> None:
+    first = open_office(desk=failing(), gone=failing(), broken=failing())
+    await first.tell("a")
+    await first.end()
+    again = open_office(desk=RecordingNotifier())
+    again.posting.unbuilt = frozenset({"broken"})
+    again.posting.restore()
+    await again.clock.advance(60)
+    assert await again.states() == [
+        ("a", "broken", "pending"),
+        ("a", "gone", "dead"),
+        ("a", "desk", "delivered"),
+    ]
+
+
+async def test_a_dead_letter_is_sent_again_when_asked(open_office) -> None:
+    notifier = failing("410 gone", permanent=True)
+    office = open_office(desk=notifier)
+    await office.tell("a")
+    [dead] = await office.journal.letters(state=LetterState.DEAD)
+    notifier.error = None
+    revived = await office.posting.retry(dead.id)
+    assert (revived.notice, revived.body, revived.attempts) == ("a", dead.body, 1)
+    assert await office.states() == [("a", "desk", "delivered")]
+    with pytest.raises(ActionError, match="delivered; only a dead one"):
+        await office.posting.retry(dead.id)
+    with pytest.raises(KeyError):
+        await office.posting.retry("none")
+
+
+async def test_a_test_notice_says_what_came_back_and_waits_for_nothing(open_office) -> None:
+    notifier = failing()
+    office = open_office(desk=notifier)
+    await office.tell("stuck")
+    [failed] = await office.posting.test("desk", agent="desk")
+    assert (failed.state, failed.last_error) == (LetterState.DEAD, "503")
+    notifier.error = None
+    [came] = await office.posting.test("desk", agent="desk")
+    assert (came.state, came.receipt) == (LetterState.DELIVERED, "recorded 1")
+    assert [state for _, _, state in await office.states()] == ["delivered", "dead", "pending"]
+    with pytest.raises(KeyError):
+        await office.posting.test("none", agent="desk")
+
+
+async def test_what_the_journal_cannot_take_is_sent_at_once_and_says_so(open_office) -> None:
+    notifier = RecordingNotifier()
+    office = open_office(desk=notifier)
+    breaker = sqlite3.connect(office.journal.path, isolation_level=None)
+    breaker.execute("ALTER TABLE outbox RENAME TO away")
+    await office.tell("a")
+    assert [notice.id for notice in notifier.notices] == ["a"]
+    assert notifier.notices[0].message.endswith(FROM_MEMORY)
+    assert office.stored[-1] is not None
+    breaker.execute("ALTER TABLE away RENAME TO outbox")
+    breaker.close()
+    office.posting.catch_up()
+    assert await office.states() == [("a", "desk", "delivered")]
+
+
+async def test_a_journal_that_comes_back_holds_what_still_waits(open_office) -> None:
+    office = open_office(desk=failing())
+    breaker = sqlite3.connect(office.journal.path, isolation_level=None)
+    breaker.execute("ALTER TABLE outbox RENAME TO away")
+    await office.tell("a")
+    breaker.execute("ALTER TABLE away RENAME TO outbox")
+    breaker.close()
+    office.posting.catch_up()
+    await office.settle()
+    await office.end()
+    notifier = RecordingNotifier()
+    again = open_office(desk=notifier)
+    again.posting.restore()
+    await again.clock.advance(60)
+    assert [notice.id for notice in notifier.notices] == ["a"]
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["in one run", "through a restart"])
+async def test_a_recovery_says_where_its_problem_could_not_be_told_and_only_there(
+    open_office, restarts
+) -> None:
+    bad, good = failing("410 gone", permanent=True), RecordingNotifier()
+    office = open_office(bad=bad, good=good)
+    await office.alarm("a")
+    bad.error = None
+    if restarts:
+        await office.end()
+        office = open_office(bad=bad, good=good)
+        office.posting.restore()
+    await office.recover("b")
+    assert [notice.message.endswith(UNANNOUNCED) for notice in bad.notices] == [True]
+    assert [notice.message.endswith(UNANNOUNCED) for notice in good.notices] == [False, False]
+
+
+async def test_a_recovery_after_a_worse_notice_that_did_not_arrive_is_announced_by_the_first(
+    open_office,
+) -> None:
+    notifier = RecordingNotifier()
+    office = open_office(desk=notifier)
+    await office.alarm("first")
+    await office.end()
+    office = open_office(desk=notifier)
+    office.posting.restore()
+    notifier.error = DeliveryError("410", permanent=True)
+    await office.alarm("worse")
+    notifier.error = None
+    await office.recover("end")
+    assert not notifier.notices[-1].message.endswith(UNANNOUNCED)
