@@ -151,6 +151,10 @@ class Journal:
         below = before if before is not None else 2**62
         return outbox.readable(await self._read(outbox.PAGE, (below, state, state, limit)))
 
+    async def letters_of(self, incident: str) -> list[Letter]:
+        """All letters of an incident that are still kept, oldest first. Raises `StoreError`."""
+        return outbox.readable(await self._read(outbox.STREAM, (incident,)))
+
     async def letter(self, letter_id: str) -> Letter | None:
         """One letter by its id. Raises `StoreError`."""
         return next(iter(outbox.readable(await self._read(outbox.ONE, (letter_id,)))), None)

@@ -26,6 +26,7 @@ _UPSERT = f"INSERT INTO outbox ({_NAMES}) VALUES ({_MARKS}) ON CONFLICT (id) DO 
 _SELECT = f"SELECT {_NAMES} FROM outbox"  # noqa: S608 - of our own names
 
 ONE = f"{_SELECT} WHERE id = ?"
+STREAM = f"{_SELECT} WHERE stream = ? ORDER BY seq"
 PAGE = f"{_SELECT} WHERE seq < ? AND (? IS NULL OR state = ?) ORDER BY seq DESC LIMIT ?"
 """The latest first, from below a number, of one state or, twice `None`, of all."""
 

@@ -18,6 +18,7 @@ from agent.settings import Duration
 from agent.store.silences import silence_body
 from agent.web.access import Scope
 from agent.web.bodies import Body, Line, read
+from agent.web.notices import as_listed
 from agent.web.problems import problem
 from agent.web.replies import reply
 from agent.web.routes import Route
@@ -95,11 +96,13 @@ class Steering:
     async def incident(self, request: web.Request) -> web.StreamResponse:
         try:
             found = await self._agent.journal.incident(request.match_info["id"])
+            letters = await self._agent.journal.letters_of(request.match_info["id"])
         except StoreError as error:
             return problem(503, str(error))
         if found is None:
             return problem(404, "There is no such incident.")
-        return reply({**incident_body(found[0]), "timeline": found[1]})
+        notices = [as_listed(letter) for letter in letters]
+        return reply({**incident_body(found[0]), "timeline": found[1], "notices": notices})
 
     async def acknowledge(self, request: web.Request) -> web.StreamResponse:
         body = await read(request, Acknowledge)

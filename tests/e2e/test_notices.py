@@ -106,6 +106,10 @@ async def test_a_problem_and_its_end_are_listed_with_receipts(runs, hook) -> Non
     assert problem["incident"] is not None
     assert problem["incident"] == recovery["incident"]
     assert [problem["notice"], recovery["notice"]] == [id_ for id_, _, _ in hook.got]
+    whole = await desk.get(f"/api/system/incidents/{problem['incident']}")
+    assert [(one["notice"], one["receipt"]) for one in whole["notices"]] == [
+        (problem["notice"], "200"), (recovery["notice"], "200"),
+    ]  # fmt: skip
     page = await desk.get("/api/system/notices?limit=1")
     rest = await desk.get(f"/api/system/notices?limit=5&before={page['next_before']}")
     assert [one["notice"] for one in (*page["notices"], *rest["notices"])] == [
