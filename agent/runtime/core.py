@@ -193,11 +193,6 @@ class Core:
         self._journal_it((edge,), Consequence())
         self.evaluate()
 
-    def republish(self) -> None:
-        """Publish anew because what the agent says of itself has changed."""
-        if self._evaluation is not None:
-            self._publish(self._evaluation, self._clock.now())
-
     def shift(self, step: timedelta) -> None:
         """Follow a step of the wall clock: every instant that is remembered moves, every age stays."""
         self._statuses = {name: folding.shift(s, step) for name, s in self._statuses.items()}
