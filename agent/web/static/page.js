@@ -604,7 +604,8 @@ function changeItem(change) {
   const item = element("li");
   const time = element("time", formats.second.format(Date.parse(change.at)));
   time.dateTime = change.at;
-  const subject = change.subject === "lead" ? "answer" : change.name;
+  const nameless = { lead: "answer", incident: "incident", silence: "silence" };
+  const subject = nameless[change.subject] ?? change.name;
   const what = element("p");
   what.append(element("b", subject), ` ${change.after ?? "over"} `, element("code", change.reason));
   item.append(time, what);
