@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import statistics
 import tempfile
 import time
@@ -23,6 +24,7 @@ from agent.testing import ManualClock
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 ROUNDS = 2_000
+RULES = 20
 
 
 def desk(machines: int) -> Ruleset:
@@ -33,8 +35,10 @@ def desk(machines: int) -> Ruleset:
         members.append(Machine(name=f"auth-{number}", kind="x", role="auth", group=group))
         members.append(Machine(name=f"feed-{number}", kind="x", role="feed", group=group))
     rules = list(map(as_rule, default_table()))
-    spare = [r for r in rules if not r.names_the_session]
-    return bind([*spare, *spare, *spare[:2], *rules[-3:]], members, session="market")
+    session = [rule for rule in rules if rule.names_the_session]
+    others = itertools.cycle(rule for rule in rules if not rule.names_the_session)
+    table = [*itertools.islice(others, RULES - len(session)), *session]
+    return bind(table, members, session="market")
 
 
 def microseconds(call, rounds: int) -> str:

@@ -41,7 +41,8 @@ def evaluate(
     statuses = {name: believe(status, now) for name, status in known.items()}
     moment = _Moment(ruleset, statuses, now, _starting_until(ruleset, statuses, memory, now), quiet)
     unmet = {scope.key: _matches(moment, scope) for scope in ruleset.scopes}
-    matches = {s.key: deadlines.is_in_window(s, statuses, now) and unmet[s.key] for s in ruleset.scopes}
+    closed = {s.key: False for s in ruleset.timed if not deadlines.is_in_window(s, statuses, now)}
+    matches = {**unmet, **closed}
     matched, turns = flapping.turn(ruleset, memory, matches, now)
     flaps = {key for key, recent in turns.items() if flapping.is_flapping(recent, ruleset.flapping)}
     held = dict(_held(moment, memory, matches, flaps))
@@ -79,10 +80,13 @@ def _starting_until(
 
 def _matches(moment: _Moment, scope: Scope) -> bool | None:
     """Whether all conditions hold; `None` where that cannot be known."""
-    answers = [_one_holds(moment, condition) for condition in scope.conditions]
-    if False in answers:
-        return False
-    return None if None in answers else True
+    answer: bool | None = True
+    for condition in scope.conditions:
+        one = _one_holds(moment, condition)
+        if one is False:
+            return False
+        answer = None if one is None else answer
+    return answer
 
 
 def _one_holds(moment: _Moment, condition: Condition) -> bool | None:

@@ -17,14 +17,13 @@ def turn(
     A condition that cannot be known has neither come nor gone. The session's own rules turn
     by the clock, and are left out.
     """
-    counted = {scope.key for scope in ruleset.scopes if not scope.rule.names_the_session}
-    matched = frozenset(
-        key for key in counted if matches[key] or (matches[key] is None and key in memory.matched)
-    )
+    matched = ruleset.problems & {
+        key for key, holds in matches.items() if holds or (holds is None and key in memory.matched)
+    }
     since = now - ruleset.flapping.within
     turned = matched ^ memory.matched
     turns = {}
-    for key in (memory.turns.keys() | turned) & counted:
+    for key in (memory.turns.keys() | turned) & ruleset.problems:
         recent = tuple(at for at in memory.turns.get(key, ()) if at > since)
         recent = (*recent, now) if key in turned else recent
         if recent:

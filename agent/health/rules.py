@@ -44,12 +44,11 @@ class Match:
 
     def holds(self, status: Status) -> bool | None:
         """Whether the status is wanted; `None` where an `UNKNOWN` leaves it undecided."""
-        if ANY in self.wanted:
+        state = status.state
+        if state in self.wanted or ANY in self.wanted:
             return True
-        if not status.is_unknown:
-            return status.state in self.wanted or (bool(self.unwanted) and status.state not in self.unwanted)
-        if UNKNOWN in self.wanted:
-            return True
+        if state != UNKNOWN:
+            return bool(self.unwanted) and state not in self.unwanted
         if status.machine.role == MARKET and status.reason != CoreReason.NOT_PROBED:
             return LIVE in self.wanted or (bool(self.unwanted) and LIVE not in self.unwanted)
         return None
@@ -159,6 +158,11 @@ class Ruleset:
     @cached_property
     def by_key(self) -> dict[Key, Scope]:
         return {scope.key: scope for scope in self.scopes}
+
+    @cached_property
+    def problems(self) -> frozenset[Key]:
+        """The keys of all scopes but those that name the session."""
+        return frozenset(scope.key for scope in self.scopes if not scope.rule.names_the_session)
 
     @cached_property
     def timed(self) -> tuple[Scope, ...]:
