@@ -217,6 +217,7 @@ async def test_a_coming_day_that_another_calendar_has_otherwise_is_told_with_bot
         assert bench.reports[0].message == "Live until 15:30 IST"
         assert bench.reports[-1].message == f"Live until 15:30 IST; {both}"
         assert bench.reports[-1].attributes["calendar"]["disagreements"] == [both]
+        assert bench.reports[-1].measures["calendar_doubts"] == 1
         bench.clock.step_wall(timedelta(days=5))
         await bench.clock.advance(60)
         assert bench.reports[-1].attributes["calendar"]["disagreements"] == []
