@@ -79,7 +79,9 @@ class FeedReporter:
         self._line.close()
 
     def _note(self, trouble: str | None) -> None:
-        """One line when the agent goes, and one when it is back."""
+        """One line when the agent goes, and one when it is back; none of a reporter that was closed."""
+        if self._ended:
+            return
         if trouble is not None and self._is_heard:
             log.warning("%s: the agent takes no reports (%s); the ticker goes on", self._machine, trouble)
         elif trouble is None and not self._is_heard:
