@@ -38,6 +38,10 @@ class Wellbeing:
     def is_storing(self) -> bool:
         return self._store_error is None
 
+    def lagged(self, loop_lag_ms: float) -> None:
+        """How late the loop came to its latest turn."""
+        self.loop_lag_ms = loop_lag_ms
+
     def plugin_failed(self, plugin: str | None, error: str) -> None:
         """A loaded plugin's machine cannot be built, or its task has crashed."""
         if plugin is not None:

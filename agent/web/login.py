@@ -46,7 +46,7 @@ class Login:
         """
         name = self.machine(request.query.get("machine"))
         if name is None:
-            known = ", ".join(sorted(self._agent.logins())) or "none"
+            known = ", ".join(sorted(self._agent.machines.logins)) or "none"
             return page(request, 404, "No such login", f"The machines with a login are: {known}.")
         if Scope.CONTROL not in request[CALLER].scopes or is_prefetch(request):
             text = f"This begins the login of {name}."
@@ -60,7 +60,7 @@ class Login:
         begun = self._states.begin(name)
         try:
             async with self._agent.clock.timeout(TIMEOUT_S):
-                target = await self._agent.logins()[name].begin(
+                target = await self._agent.machines.logins[name].begin(
                     begun.state, f"{self._base_url}/api/auth/callback"
                 )
         except (LoginError, TimeoutError) as error:
@@ -84,7 +84,7 @@ class Login:
             return page(request, 400, "Not taken", "This is not a return from the broker.")
         state, cookie = request.query.get("state", ""), request.cookies.get(STATE_COOKIE, "")
         name = self._states.take(state, cookie)
-        login = self._agent.logins().get(name) if name is not None else None
+        login = self._agent.machines.logins.get(name) if name is not None else None
         if name is None or login is None:
             return self._not_begun_here(request)
         try:
@@ -110,7 +110,7 @@ class Login:
 
     def machine(self, wanted: str | None) -> str | None:
         """The machine that is meant: the named one, or the first if none is named."""
-        logins = self._agent.logins()
+        logins = self._agent.machines.logins
         if wanted:
             return wanted if wanted in logins else None
         return next(iter(logins), None)

@@ -49,7 +49,7 @@ class LoginLink:
         """Off to the broker. The link is spent if the login can begin, and then on disk at once."""
         text = request.match_info["ticket"]
         ticket = self._agent.login_links.judge(text)
-        if isinstance(ticket, Ticket) and ticket.machine not in self._agent.logins():
+        if isinstance(ticket, Ticket) and ticket.machine not in self._agent.machines.logins:
             ticket = Refusal.FORGED
         if isinstance(ticket, Refusal):
             return _refused(request, ticket)

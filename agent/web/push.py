@@ -6,7 +6,6 @@ import json
 
 from aiohttp import web
 
-from agent.abilities import Pushed
 from agent.errors import ActionError
 from agent.runtime.agent import Agent
 from agent.runtime.publishing import as_json
@@ -29,9 +28,9 @@ class Push:
 
     async def push(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["machine"]
-        takers = [n for n, mounted in self._agent.machines.items() if isinstance(mounted.subject, Pushed)]
+        takers = self._agent.machines.takers
         if name not in takers:
-            return problem(404, "No machine of this name takes reports.", known=sorted(takers))
+            return problem(404, "No machine of this name takes reports.", known=takers)
         try:
             body = json.loads(await request.read())
         except (ValueError, RecursionError):
@@ -39,7 +38,7 @@ class Push:
         if not isinstance(body, dict):
             return problem(400, "The body is a JSON object.")
         try:
-            answer = await self._agent.take(name, body)
+            answer = await self._agent.machines.take(name, body)
         except ActionError as error:
             return problem(409, str(error))
         return web.Response(body=as_json(answer), content_type="application/json")

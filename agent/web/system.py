@@ -73,13 +73,13 @@ class System:
         name, action = request.match_info["machine"], request.match_info["action"]
         if action not in READ_ACTIONS and Scope.CONTROL not in request[CALLER].scopes:
             return problem(401, "This needs a token of the scope control, or a session of the page.")
-        if name not in self._agent.machines:
+        if name not in self._agent.machines.mounted:
             return _no_machine(self._document())
-        known = sorted(self._agent.machines[name].plan.machine.actions)
+        known = sorted(self._agent.machines.mounted[name].plan.machine.actions)
         if action not in known:
             return problem(404, f"{name} has no such action.", known=known)
         try:
-            done = await self._agent.act(name, action)
+            done = await self._agent.machines.act(name, action)
         except ActionError as error:
             return problem(409, str(error))
         part = self._document().machines[name]

@@ -1,0 +1,139 @@
+"""The machines in place: mounted, set going, asked, told what is expected of them, stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agent.abilities import Login, Pushed
+from agent.clock import Clock
+from agent.config.blueprint import Blueprint
+from agent.errors import ActionError
+from agent.health.rules import MARKET, members
+from agent.model import CoreReason, Report, Status
+from agent.runtime.border import unknown
+from agent.runtime.context import Services
+from agent.runtime.expectations import expected
+from agent.runtime.mounting import Mounted, mount
+from agent.runtime.probing import Prober
+from agent.runtime.scheduling import Scheduling
+from agent.runtime.supervision import Supervisor
+from agent.runtime.threads import Threads
+from agent.runtime.wellbeing import Wellbeing
+from agent.text import plain
+
+
+class Machines:
+    """All machines of one agent. `deliver` takes their reports, `clean` takes secrets out of words."""
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        *,
+        clock: Clock,
+        deliver: Callable[[str, Report], None],
+        clean: Callable[[str], str],
+        wellbeing: Wellbeing,
+    ) -> None:
+        self._plans = blueprint.machines
+        self._clock = clock
+        self._deliver = deliver
+        self._clean = clean
+        self._wellbeing = wellbeing
+        self._markets = _markets_by_machine(blueprint)
+        self._pools: dict[str, Threads] = {}
+        self.mounted: dict[str, Mounted] = {}
+
+    @property
+    def probers(self) -> list[Prober]:
+        return [one.prober for one in self.mounted.values() if one.prober is not None]
+
+    @property
+    def logins(self) -> dict[str, Login]:
+        """The machines at whose broker a person can log in."""
+        return {name: one.subject for name, one in self.mounted.items() if isinstance(one.subject, Login)}
+
+    @property
+    def takers(self) -> list[str]:
+        """The names of the machines that take reports from outside."""
+        return sorted(name for name, one in self.mounted.items() if isinstance(one.subject, Pushed))
+
+    def mount(self, services: Services) -> None:
+        """Build them all; one that cannot be built costs itself alone."""
+        wishes = {plan.machine.name: self._wish(plan.machine.name) for plan in self._plans}
+        for plan in self._plans:
+            self.mounted[plan.machine.name] = mount(
+                plan, services, pools=self._pools, deliver=self._deliver, wishes=wishes
+            )
+
+    def set_going(self, supervisor: Supervisor, scheduling: Scheduling) -> None:
+        """Probe each at once and then on schedule, and keep the tasks of those that have one."""
+        for one in self.mounted.values():
+            if one.prober is None:
+                self._deliver(one.name, self._unbuilt(one))
+                continue
+            one.prober.wish()
+            scheduling.every(one.plan.every, one.prober.on_schedule)
+            if one.running is not None:
+                supervisor.keep(one.name, one.running.run, failed=self._crashed(one))
+
+    async def stop(self) -> None:
+        for prober in self.probers:
+            await prober.stop()
+
+    def ask(self, name: str) -> None:
+        """Have a machine probed soon; nothing where there is none of that name."""
+        mounted = self.mounted.get(name)
+        if mounted is not None and mounted.prober is not None:
+            mounted.prober.wish()
+
+    def set_expectations(self, statuses: Mapping[str, Status]) -> None:
+        """Hand each machine what its market demands of it now."""
+        for name, mounted in self.mounted.items():
+            market = self._markets[name]
+            known = statuses[market] if market is not None else None
+            mounted.context.expectation.set(expected(mounted.plan.expect, known))
+
+    async def act(self, name: str, action: str) -> str:
+        """Have a machine do one of its actions. Raises `ActionError`, or `KeyError` for no machine."""
+        try:
+            return self._clean(await self.mounted[name].act(action))
+        except ActionError as error:
+            raise ActionError(self._clean(str(error))) from error
+
+    async def take(self, name: str, body: Mapping[str, Any]) -> Mapping[str, object]:
+        """Hand a machine what was pushed to it. Raises `ActionError`, or `KeyError` for no machine.
+
+        The answer is for its sender alone, and is not cleaned: it may hand over a token.
+        """
+        try:
+            return await self.mounted[name].take(body)
+        except ActionError as error:
+            raise ActionError(self._clean(str(error))) from error
+
+    def _wish(self, name: str) -> Callable[[], None]:
+        def wish() -> None:
+            self.ask(name)
+
+        return wish
+
+    def _unbuilt(self, mounted: Mounted) -> Report:
+        self._wellbeing.plugin_failed(mounted.plugin, self._clean(f"{mounted.name}: {mounted.error}"))
+        message = f"The machine cannot be built: {mounted.error}"
+        return unknown(CoreReason.PLUGIN_ERROR, message, self._clock.now())
+
+    def _crashed(self, mounted: Mounted) -> Callable[[BaseException], None]:
+        def crashed(error: BaseException) -> None:
+            text = self._clean(plain(f"{type(error).__name__}: {error}"))
+            message = f"The machine's task failed and starts again: {text}"
+            self._deliver(mounted.name, unknown(CoreReason.PLUGIN_ERROR, message, self._clock.now()))
+            self._wellbeing.plugin_failed(mounted.plugin, f"{mounted.name}: {text}")
+
+        return crashed
+
+
+def _markets_by_machine(blueprint: Blueprint) -> dict[str, str | None]:
+    """The market machine whose state says what is expected of each machine."""
+    machines = blueprint.ruleset.machines
+    found = {machine.name: members(MARKET, machine.group, machines) for machine in machines}
+    return {name: markets[0] if markets else None for name, markets in found.items()}
