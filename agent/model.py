@@ -181,6 +181,10 @@ class NoticeReason(StrEnum):
     FIRST = "FIRST"
     WORSE = "WORSE"
     CAUSE_CHANGED = "CAUSE_CHANGED"
+    UNSUPPRESSED = "UNSUPPRESSED"
+    FLAPPING = "FLAPPING"
+    REPEAT = "REPEAT"
+    ESCALATED = "ESCALATED"
     RECOVERED = "RECOVERED"
     REMINDER = "REMINDER"
     TEST = "TEST"
@@ -219,7 +223,8 @@ class Notice:
 
     `machines` holds one mapping a machine involved: `name`, `state`, `reason`, `message`.
     `document` is the document's summary at the time: `status`, `code`, `severity`, `message`,
-    `since`, `valid_until`. `duration` is how long the problem lasted, for a recovery only.
+    `since`, `valid_until`. `duration` is how long the problem lasted, for a recovery only. `group`
+    is the problem's.
     """
 
     id: str
@@ -231,6 +236,7 @@ class Notice:
     since: datetime
     created_at: datetime
     agent: str
+    group: str | None = None
     incident: Incident | None = None
     machines: tuple[Mapping[str, str], ...] = ()
     action: Action | None = None

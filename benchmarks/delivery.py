@@ -17,7 +17,8 @@ from pathlib import Path
 
 from agent.alerts import letters as post
 from agent.alerts.letters import Letter
-from agent.alerts.plan import trial
+from agent.alerts.notices import trial
+from agent.alerts.routes import Route
 from agent.clock import SystemClock
 from agent.config.rule_table import as_rule
 from agent.config.schema import RuleTable
@@ -103,6 +104,7 @@ class Desk:
             journal=self.journal,
             publisher=Publisher(0),
             believed_for={machine.name: timedelta(days=1) for machine in MACHINES},
+            routes=(Route(to=frozenset({"hook"})),),
             consequences=Consequences(
                 ask=lambda name: None,
                 wake_at=lambda instant: None,

@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from agent.alerts.routes import Route
 from agent.config.rule_table import as_rule, default_table
 from agent.health.document import AgentPart
 from agent.health.evaluate import evaluate
@@ -75,11 +76,12 @@ async def line() -> str:
             journal=journal,
             publisher=Publisher(),
             believed_for={machine.name: timedelta(days=1) for machine in ruleset.machines},
+            routes=(Route(to=frozenset({"desk"})),),
             consequences=Consequences(
                 ask=lambda name: None,
                 wake_at=lambda instant: None,
                 statuses_changed=lambda statuses: None,
-                address=lambda notice: (),
+                address=lambda notice, to: (),
                 post=lambda letters, error: None,
                 published=lambda: None,
                 stored=lambda error: None,

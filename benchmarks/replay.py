@@ -41,6 +41,6 @@ if __name__ == "__main__":
     replay = Replay(blueprint, START)
     moments = list(replay.feed(read))
     ended = time.perf_counter()
-    notices = sum(len(moment.notices) for moment in moments)
+    notices = sum(len(moment.dispatches) for moment in moments)
     print(f"{REPORTS} reports, {notices} notices")
     print(f"read {was_read - began:.1f} s, replayed {ended - was_read:.1f} s")

@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from agent.alerts.plan import Answer, Told, is_over
+from agent.alerts.concerns import Concern, Picture
 from agent.model import Acknowledgement, Incident
 
 
-def track(
-    incident: Incident | None,
-    answer: Answer,
-    told: Told | None = None,
-    *,
-    now: datetime,
-    url: str,
-    new_id: str,
-) -> Incident | None:
-    """The incident after an answer: a new one, the same, a worse one, a closed one, or none.
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The open incident, and the code of the problem that led in it last."""
+
+    incident: Incident | None = None
+    code: str | None = None
+
+
+def track(course: Course, picture: Picture, *, now: datetime, url: str, new_id: str) -> Course:
+    """The incident after an instant: a new one, the same, a worse one, a closed one, or none.
 
     A problem that is on its way out opens no incident. One that matters less for a while, or
     whose end waits for another, does not close it. A closed one is not handed in again.
     """
-    if incident is not None and is_over(told.code if told is not None else incident.code, answer):
-        return replace(incident, closed_at=now)
+    concern, incident = _leading(picture, course.code), course.incident
     if incident is None:
-        if answer.is_clearing or not answer.severity.is_problem:
-            return None
-        return Incident(
+        if concern is None or concern.is_clearing or not concern.severity.is_problem:
+            return Course()
+        opened = Incident(
             id=new_id,
-            opened_at=answer.since,
+            opened_at=concern.since,
             url=url,
-            code=answer.code,
-            severity=answer.severity,
-            message=answer.message,
+            code=concern.code,
+            severity=concern.severity,
+            message=concern.message,
         )
-    if answer.severity.rank > incident.severity.rank:
-        return replace(incident, code=answer.code, severity=answer.severity, message=answer.message)
-    return incident
+        return Course(opened, concern.code)
+    if concern is None:
+        is_settling = any(one.holds_an_end_back for one in picture.concerns)
+        return course if is_settling else Course(replace(incident, closed_at=now))
+    if concern.severity.rank > incident.severity.rank:
+        incident = replace(incident, code=concern.code, severity=concern.severity, message=concern.message)
+    return Course(incident, concern.code)
+
+
+def _leading(picture: Picture, code: str | None) -> Concern | None:
+    """The first problem that people should hear of; else the one that led, while it matters less."""
+    seen = [one for one in picture.concerns if not one.is_suppressed]
+    for one in seen:
+        if one.code == code if one.is_clearing else one.severity.is_problem:
+            return one
+    return next((one for one in seen if one.code == code), None)
 
 
 def acknowledge(incident: Incident, who: str, why: str, now: datetime) -> Incident:
@@ -46,6 +58,6 @@ def acknowledge(incident: Incident, who: str, why: str, now: datetime) -> Incide
     return replace(incident, acknowledged=Acknowledgement(who=who, why=why, at=now))
 
 
-def shift(incident: Incident | None, step: timedelta) -> Incident | None:
+def moved(incident: Incident, step: timedelta) -> Incident:
     """The incident after the wall clock was set by `step`."""
-    return None if incident is None else replace(incident, opened_at=incident.opened_at + step)
+    return replace(incident, opened_at=incident.opened_at + step)

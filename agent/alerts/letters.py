@@ -59,8 +59,8 @@ Line = tuple[str | None, str]
 class Letter:
     """One notice for one address. `body` is the frozen notice, the same in every attempt.
 
-    `seq` orders all letters of an agent. `stream` is the notice's incident, or the notice itself
-    where it has none.
+    `seq` orders all letters of an agent. `stream` is the notice's incident and group, or the notice
+    itself where it has none.
     """
 
     id: str
@@ -102,7 +102,7 @@ def write(notice: Notice, addresses: Iterable[Address], *, after: int, now: date
             seq=seq,
             notice=notice.id,
             address=address,
-            stream=notice.incident.id if notice.incident is not None else notice.id,
+            stream=stream_of(notice),
             type=notice.type,
             code=notice.code,
             severity=notice.severity,
@@ -113,6 +113,13 @@ def write(notice: Notice, addresses: Iterable[Address], *, after: int, now: date
         )
         for seq, address in enumerate(addresses, start=after + 1)
     )
+
+
+def stream_of(notice: Notice) -> str:
+    """What a notice belongs to: its incident and, where its problem is of a group, that group's part."""
+    if notice.incident is None:
+        return notice.id
+    return notice.incident.id if notice.group is None else f"{notice.incident.id}/{notice.group}"
 
 
 def claim(letter: Letter) -> Letter:

@@ -1,186 +1,243 @@
-"""Decides whether a change of the leading answer is told, and why."""
+"""Plans notices: for each notifier and each group, what is told now, why, and when to look again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from agent.alerts import recovery
-from agent.alerts.recovery import Standing
-from agent.model import Action, Incident, Json, Notice, NoticeReason, NoticeType, Severity
+from agent.alerts import told as telling
+from agent.alerts.answer import Answer, answer
+from agent.alerts.concerns import Concern, Key, Picture
+from agent.alerts.notices import Draft
+from agent.alerts.reasons import FROM_THE_FIRST, SETTLED, decide
+from agent.alerts.routes import Path, Route, receivers
+from agent.alerts.told import Thread, Told
+from agent.model import Incident, NoticeReason, Severity
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The leading answer, as far as telling it goes.
-
-    `is_clearing` says that its problem is on the way out, `is_silenced` that people asked for
-    quiet: it is then not told anew. `is_settling` says that another problem is given its time to
-    end as well: the end of the incident waits for that. `standings` are the states of the machines
-    that a recovery tells of.
-    """
-
-    code: str
-    severity: Severity
-    message: str
-    since: datetime
-    is_clearing: bool = False
-    is_silenced: bool = False
-    is_settling: bool = False
-    standings: tuple[Standing, ...] = ()
-    machines: tuple[Mapping[str, str], ...] = ()
-    action: Action | None = None
-    summary: Mapping[str, Json] | None = None
+Place = tuple[str, str | None]
+"""A notifier and a group."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What people were told last, and have not been told the end of."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What all notifiers know. `hidden` are the problems that others explained until now."""
 
-    incident: Incident
-    code: str
-    severity: Severity
-    since: datetime
+    threads: Mapping[Place, Thread] = field(default_factory=dict)
+    hidden: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is remembered as told, and the notice to send, if any."""
+    """What is known after this instant, what is told to whom, and when time alone may tell more."""
 
-    told: Told | None
-    notice: Notice | None
+    known: Known
+    drafts: Mapping[Draft, frozenset[str]]
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What every step of one plan looks at; `incident` is the one that is open, or has just closed."""
+
+    known: Known
+    picture: Picture
+    routes: Sequence[Route]
+    incident: Incident | None
+    now: datetime
+
+    @property
+    def is_acknowledged(self) -> bool:
+        return self.incident is not None and self.incident.acknowledged is not None
 
 
 def plan(
-    told: Told | None,
-    answer: Answer,
-    incident: Incident | None,
-    *,
-    now: datetime,
-    agent: str,
-    new_id: str,
+    known: Known, picture: Picture, routes: Sequence[Route], incident: Incident | None, now: datetime
 ) -> Plan:
-    """The plan for a leading answer, given what people know.
+    """The plan for an instant.
 
-    A problem is told when it is new, worse, or another one; a lesser severity of the same
-    problem is not. Its end is told once, to those who were told the problem. `incident` is the
-    one that is open, or that this answer has just closed.
+    A problem is told when it is new, worse, or another one; again where a route says so; its end
+    once, to those who were told the problem. Groups are told of apart: trouble with one account
+    does not hide that of another. `incident` is the one that is open, or that has just closed.
     """
-    reason = _reason(told, answer)
-    if reason is None:
-        return Plan(_eased(told, answer), None)
-    incident = incident or (told.incident if told is not None else None)
-    if incident is None:
-        return Plan(told, None)
-    recovered = reason is NoticeReason.RECOVERED
-    notice = Notice(
-        id=new_id,
-        type=NoticeType.RECOVERY if recovered else NoticeType.PROBLEM,
-        reason=reason,
-        code=answer.code,
-        severity=answer.severity,
-        message=_recovery(told, answer, now) if told is not None and recovered else answer.message,
-        since=answer.since,
-        created_at=now,
-        agent=agent,
-        incident=incident,
-        machines=answer.machines,
-        action=answer.action,
-        duration=now - incident.opened_at if recovered else None,
-        document=answer.summary or {},
-    )
-    if recovered:
-        return Plan(None, notice)
+    moment = _Moment(known, picture, routes, incident, now)
+    threads: dict[Place, Thread] = {}
+    drafts: dict[Draft, frozenset[str]] = {}
+    instants: list[datetime] = []
+    for place in _places(moment):
+        paths = tuple(_paths(moment, place))
+        before = known.threads.get(place, Thread())
+        found = answer(picture, paths, before.told_code, place[1], now)
+        after, draft = _step(moment, before, found, paths, place[1])
+        if after != Thread():
+            threads[place] = after
+        if draft is not None:
+            drafts[draft] = drafts.get(draft, frozenset()) | {place[0]}
+        instants += _instants(moment, after, found, paths, place[1])
+    instants += _escalations(threads, moment)
     return Plan(
-        Told(incident=incident, code=answer.code, severity=answer.severity, since=answer.since), notice
+        Known(threads, _hidden(moment, drafts)),
+        drafts,
+        min((at for at in instants if at > now), default=None),
     )
 
 
-def remind(
-    answer: Answer, told: Told | None, left: timedelta, *, now: datetime, agent: str, new_id: str
-) -> Notice:
-    """A word that a deadline comes nearer: `left` is what is left of the time until it."""
-    minutes = max(0, round(left.total_seconds() / 60))
-    return Notice(
-        id=new_id,
-        type=NoticeType.REMINDER,
-        reason=NoticeReason.REMINDER,
-        code=answer.code,
-        severity=answer.severity,
-        message=f"{minutes} minutes are left. {answer.message}",
-        since=answer.since,
-        created_at=now,
-        agent=agent,
-        incident=told.incident if told is not None else None,
-        machines=answer.machines,
-        action=answer.action,
-        document=answer.summary or {},
-    )
+def _places(moment: _Moment) -> Iterator[Place]:
+    """Every notifier with every group that has a problem now, or had one that it was told."""
+    for notifier in receivers(moment.routes):
+        known = [group for name, group in moment.known.threads if name == notifier]
+        for group in dict.fromkeys((*known, *moment.picture.groups)):
+            yield notifier, group
 
 
-def trial(*, now: datetime, agent: str, new_id: str) -> Notice:
-    """A notice that only says that notices arrive."""
-    return Notice(
-        id=new_id,
-        type=NoticeType.TEST,
-        reason=NoticeReason.TEST,
-        code="TEST",
-        severity=Severity.INFO,
-        message="This is a test. Nothing is wrong; notices of this agent arrive here.",
-        since=now,
-        created_at=now,
-        agent=agent,
-    )
+def _paths(moment: _Moment, place: Place) -> Iterator[Path]:
+    """The ways to a notifier, in the order of the routes; an escalation is one while it lasts."""
+    notifier, group = place
+    for route in moment.routes:
+        if notifier in route.to:
+            yield Path(route)
+        elif route.escalate is not None and notifier in route.escalate.to:
+            is_told = moment.known.threads.get(place, Thread()).told is not None
+            if is_told or _is_due(moment, route, group):
+                yield Path(route, is_escalation=True)
 
 
-def rooted(notice: Notice, base_url: str) -> Notice:
-    """The notice with whole addresses: what is frozen must not depend on who reads it later."""
-    if notice.action is None or not notice.action.href.startswith("/"):
-        return notice
-    return replace(notice, action=replace(notice.action, href=base_url.rstrip("/") + notice.action.href))
+def _is_due(moment: _Moment, route: Route, group: str | None) -> bool:
+    due = _due_at(moment.known.threads, route, group)
+    return due is not None and due <= moment.now and not moment.is_acknowledged
 
 
-def shift(told: Told | None, step: timedelta) -> Told | None:
-    """What was told, after the wall clock was set by `step`."""
+def _due_at(threads: Mapping[Place, Thread], route: Route, group: str | None) -> datetime | None:
+    """When a route escalates: so long after the first of its notifiers was told."""
+    if route.escalate is None:
+        return None
+    known = (threads.get((notifier, group), Thread()).told for notifier in route.to)
+    first = min((told.at for told in known if told is not None), default=None)
+    return first + route.escalate.after if first is not None else None
+
+
+def _step(
+    moment: _Moment, before: Thread, found: Answer, paths: Sequence[Path], group: str | None
+) -> tuple[Thread, Draft | None]:
+    """What one notifier knows of one group after this instant, and what it is told."""
+    hidden, now = moment.known.hidden, moment.now
+    reason = decide(before.told, found, hidden=hidden, is_acknowledged=moment.is_acknowledged, now=now)
+    if reason is None:
+        return _eased(replace(before, waiting=None), found), None
+    thread = telling.wait(before, is_end=reason is NoticeReason.RECOVERED, now=now)
+    until = _held_until(thread, found, paths, reason, now)
+    if until is not None and until > now:
+        return thread, None
+    if reason is NoticeReason.RECOVERED:
+        return Thread(), _end(moment, thread, group)
+    return _tell(moment, thread, found.concern, reason)
+
+
+def _eased(thread: Thread, found: Answer) -> Thread:
+    """A problem that matters less, or has ended while its end is not told: told anew if it comes back."""
+    return telling.ease(thread, found.concern.severity if found.concern is not None else Severity.OK)
+
+
+def _held_until(
+    thread: Thread, found: Answer, paths: Sequence[Path], reason: NoticeReason, now: datetime
+) -> datetime | None:
+    """Until when a change is not told: what comes together is told together, and not at night."""
+    told, waiting = thread.told, thread.waiting
+    if reason is NoticeReason.RECOVERED:
+        is_light = told is not None and not told.was_critical
+        return _quiet_end(paths, now) if is_light else None
+    if reason not in SETTLED or found.path is None or waiting is None:
+        return None
+    return waiting.since + found.path.route.settle
+
+
+def _quiet_end(paths: Iterable[Path], now: datetime) -> datetime | None:
+    """The end of the quiet hours, where it is quiet on all ways to a notifier."""
+    ends = [_end_of_quiet(path.route, now) for path in paths]
+    known = [end for end in ends if end is not None]
+    return min(known) if known and len(known) == len(ends) else None
+
+
+def _end_of_quiet(route: Route, now: datetime) -> datetime | None:
+    return route.quiet.end_after(now) if route.quiet is not None and route.is_quiet(now) else None
+
+
+def _end(moment: _Moment, thread: Thread, group: str | None) -> Draft | None:
+    told, waiting = thread.told, thread.waiting
     if told is None:
         return None
-    incident = replace(told.incident, opened_at=told.incident.opened_at + step)
-    return replace(told, incident=incident, since=told.since + step)
+    incident = moment.incident
+    return Draft(
+        reason=NoticeReason.RECOVERED,
+        group=group,
+        incident=incident if incident is not None and incident.id == told.incident.id else told.incident,
+        code=told.code,
+        began=told.began,
+        ended_at=waiting.since if waiting is not None else moment.now,
+    )
 
 
-def is_over(code: str, answer: Answer) -> bool:
-    """Whether a problem of this code has ended: something else leads, and it is no problem.
-
-    A problem that matters less for a while, such as a missing login on a holiday, is not over; nor
-    is a missing login while the feed that went with it has its time to come back.
-    """
-    return not answer.severity.is_problem and answer.code != code and not answer.is_settling
-
-
-def _reason(told: Told | None, answer: Answer) -> NoticeReason | None:
-    if told is not None and is_over(told.code, answer):
-        return NoticeReason.RECOVERED
-    if not answer.severity.is_problem or answer.is_clearing or answer.is_silenced:
-        return None
-    if told is None:
-        return NoticeReason.FIRST
-    if answer.severity.rank > told.severity.rank:
-        return NoticeReason.WORSE
-    if answer.code != told.code:
-        return NoticeReason.CAUSE_CHANGED
-    return None
-
-
-def _eased(told: Told | None, answer: Answer) -> Told | None:
-    """What is remembered when a problem matters less, or has ended and its end is not told yet: it
-    is told anew when it matters more again.
-    """
-    eases = told is not None and (told.code == answer.code or answer.is_settling)
-    if told is not None and eases and answer.severity.rank < told.severity.rank:
-        return replace(told, severity=answer.severity)
-    return told
+def _tell(
+    moment: _Moment, thread: Thread, concern: Concern | None, reason: NoticeReason
+) -> tuple[Thread, Draft | None]:
+    told, now = thread.told, moment.now
+    incident = moment.incident or (told.incident if told is not None else None)
+    if concern is None or incident is None or incident.closed_at is not None:
+        return thread, None
+    counts_anew = told is None or reason in FROM_THE_FIRST
+    knows = Told(
+        incident=incident,
+        code=concern.code,
+        severity=concern.severity,
+        since=concern.since,
+        began=told.began if told is not None else moment.picture.began(concern),
+        at=now if told is None or counts_anew else told.at,
+        last_at=now,
+        is_flapping=concern.is_flapping,
+        was_critical=concern.severity is Severity.CRITICAL or (told is not None and told.was_critical),
+    )
+    draft = Draft(
+        reason=reason,
+        group=concern.group,
+        incident=incident,
+        code=concern.code,
+        began=knows.began,
+        concern=concern,
+    )
+    return Thread(knows), draft
 
 
-def _recovery(told: Told, answer: Answer, now: datetime) -> str:
-    return recovery.words(told.code, told.incident.opened_at, answer.standings, answer.message, now=now)
+def _hidden(moment: _Moment, drafts: Iterable[Draft]) -> frozenset[Key]:
+    """The problems that another one explains, or explained and nobody has been told of since."""
+    told = {draft.concern.key for draft in drafts if draft.concern is not None}
+    return frozenset(
+        one.key
+        for one in moment.picture.concerns
+        if one.is_suppressed or (one.key in moment.known.hidden and one.key not in told)
+    )
+
+
+def _instants(
+    moment: _Moment, after: Thread, found: Answer, paths: Sequence[Path], group: str | None
+) -> Iterator[datetime]:
+    """When time alone may tell this notifier more of this group."""
+    told, waiting, path, now = after.told, after.waiting, found.path, moment.now
+    if waiting is not None and not waiting.is_end and path is not None:
+        yield waiting.since + path.route.settle
+    if told is not None and path is not None and path.route.repeat is not None and not moment.is_acknowledged:
+        yield told.last_at + path.route.repeat
+    concerns = [one for one in moment.picture.concerns if one.group == group]
+    for one in paths:
+        end = _end_of_quiet(one.route, now)
+        is_concerned = any(one.route.covers(concern) for concern in concerns)
+        if end is not None and (is_concerned or told is not None):
+            yield end
+
+
+def _escalations(threads: Mapping[Place, Thread], moment: _Moment) -> Iterator[datetime]:
+    groups = dict.fromkeys(group for _, group in threads)
+    for route in () if moment.is_acknowledged else moment.routes:
+        for group in groups:
+            due = _due_at(threads, route, group)
+            if due is not None:
+                yield due

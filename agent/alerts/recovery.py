@@ -16,6 +16,7 @@ class Standing:
     machine: str
     state: str
     since: datetime
+    group: str | None = None
 
 
 def words(

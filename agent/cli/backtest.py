@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from agent.config.loading import load
 from agent.errors import ConfigError, StoreError
 from agent.model import Notice
 from agent.runtime.replay import Replay
+from agent.runtime.telling import Dispatch
 from agent.store.rows import Received, read_report
 
 AFTERWARDS = timedelta(seconds=5)
@@ -46,8 +48,8 @@ def backtest(
     received = list(_read(journal, since, until))
     if not received:
         raise ConfigError(f"{journal}: no report was recorded in that time")
-    sent = _notices(config, received)
-    missing = _missing(_notices(against, received), sent) if against is not None else []
+    sent = _dispatches(config, received)
+    missing = _missing(_dispatches(against, received), sent) if against is not None else []
     if as_json:
         click.echo(
             json.dumps({"sent": [_body(one) for one in sent], "not_sent": [_body(one) for one in missing]})
@@ -78,23 +80,34 @@ def _read(path: Path, since: datetime | None, until: datetime | None) -> Iterato
         raise StoreError(f"{path}: this is not a journal with reports ({error})") from error
 
 
-def _notices(config: Path, received: list[Received]) -> list[Notice]:
+def _dispatches(config: Path, received: list[Received]) -> list[Dispatch]:
     replay = Replay(load(config), received[0].at)
     moments = [*replay.feed(received), *replay.run_until(received[-1].at + AFTERWARDS)]
-    return [notice for moment in moments for notice in moment.notices]
+    return [dispatch for moment in moments for dispatch in moment.dispatches]
 
 
-def _missing(others: list[Notice], sent: list[Notice]) -> list[Notice]:
-    known = {(one.created_at, one.type, one.code) for one in sent}
-    return [one for one in others if (one.created_at, one.type, one.code) not in known]
+def _missing(others: list[Dispatch], sent: list[Dispatch]) -> list[Dispatch]:
+    """What was told before and is not now, and to whom."""
+    known = {(_what(one.notice), receiver) for one in sent for receiver in one.to}
+    left = [
+        replace(one, to=frozenset(r for r in one.to if (_what(one.notice), r) not in known)) for one in others
+    ]
+    return [one for one in left if one.to]
 
 
-def _line(notice: Notice) -> str:
+def _what(notice: Notice) -> tuple[object, ...]:
+    return notice.created_at, notice.type, notice.code, notice.group
+
+
+def _line(dispatch: Dispatch) -> str:
+    notice, to = dispatch.notice, ", ".join(sorted(dispatch.to))
     at = notice.created_at.isoformat(timespec="seconds")
-    return f"{at}  {notice.type:<8} {notice.reason:<13} {notice.code} ({notice.severity}): {notice.message}"
+    what = f"{notice.type:<8} {notice.reason:<13} {notice.code} ({notice.severity})"
+    return f"{at}  {what} to {to}: {notice.message}"
 
 
-def _body(notice: Notice) -> dict[str, str]:
+def _body(dispatch: Dispatch) -> dict[str, object]:
+    notice = dispatch.notice
     return {
         "at": notice.created_at.isoformat(),
         "type": notice.type,
@@ -102,4 +115,5 @@ def _body(notice: Notice) -> dict[str, str]:
         "code": notice.code,
         "severity": notice.severity,
         "message": notice.message,
+        "to": sorted(dispatch.to),
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from agent.cli.options import config_option
+from agent.config import route_table
 from agent.config.blueprint import Blueprint
 from agent.config.loading import load
 from agent.config.rule_table import notes
@@ -24,7 +25,8 @@ def check(config: Path) -> None:
     if failed:
         raise ConfigError("\n".join(f"{config}: plugin {one.name}: {one.error}" for one in failed))
     click.echo(_account(blueprint))
-    for note in notes(blueprint.rules, blueprint.ruleset):
+    unheard = route_table.notes(blueprint.routes, [plan.name for plan in blueprint.notifiers])
+    for note in (*notes(blueprint.rules, blueprint.ruleset), *unheard):
         click.echo(f"  note         {note}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from agent.alerts.remedies import Remedy
+from agent.alerts.routes import Route
 from agent.config.schema import AgentSettings
 from agent.health.rules import Rule, Ruleset
 from agent.model import Expectation, Machine
@@ -51,6 +52,7 @@ class Blueprint:
     rules: tuple[Rule, ...]
     ruleset: Ruleset
     remedies: tuple[Remedy, ...]
+    routes: tuple[Route, ...]
     secrets: frozenset[str]
     warnings: tuple[str, ...]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from agent.config import remedy_table, rule_table
+from agent.config import remedy_table, route_table, rule_table
 from agent.config.blueprint import Blueprint, MachinePlan, NotifierPlan
 from agent.config.complaints import complain, suggest
 from agent.config.positions import place as place_of
@@ -78,7 +78,9 @@ class _Binding:
         everyone = [*(plan.machine for plan in machines), self_check.MACHINE]
         table = self._rules(everyone)
         deadlines = [rule for one in self._settings.deadline for rule in rule_table.as_deadline_rules(one)]
-        self._check_remedies([*(rule.id for rule in deadlines), *(rule.id for rule in table)], everyone)
+        ids = [*(rule.id for rule in deadlines), *(rule.id for rule in table)]
+        self._check_remedies(ids, everyone)
+        self._check_routes(ids, everyone)
         if self._complaints:
             raise ConfigError("\n".join(self._complaints))
         rules = (*deadlines, *map(rule_table.as_rule, table))
@@ -97,6 +99,7 @@ class _Binding:
                 startup_grace=self._settings.startup_grace,
                 flapping=Flapping(self._settings.flapping.changes, self._settings.flapping.within),
             ),
+            routes=route_table.as_routes(self._settings.route, list(self._settings.notifiers)),
             remedies=tuple(map(remedy_table.as_remedy, self._settings.remedy)),
             secrets=secrets
             | _secrets_of(self._settings, *(m.settings for m in machines), *(n.settings for n in notifiers)),
@@ -205,6 +208,12 @@ class _Binding:
         for place, text in rule_table.check_deadlines(deadlines, table, machines):
             self._complain(place, text)
         return table
+
+    def _check_routes(self, rules: list[str], machines: list[Machine]) -> None:
+        for place, text in route_table.check(
+            self._settings.route, notifiers=self._settings.notifiers, rules=rules, machines=machines
+        ):
+            self._complain(place, text)
 
     def _check_remedies(self, rules: list[str], machines: list[Machine]) -> None:
         for place, text in remedy_table.check(self._settings.remedy, rules, machines):

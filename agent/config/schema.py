@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from agent.config.credentials import CredentialSettings
 from agent.model import Expectation, Severity
@@ -194,6 +195,54 @@ class RemedyTable(Settings):
         return self
 
 
+class QuietTable(Settings):
+    """`quiet` of a `[[route]]`: the hours of every day in which what is not critical waits."""
+
+    begins: Annotated[time, Field(alias="from")]
+    ends: Annotated[time, Field(alias="until")]
+    zone: str
+    """As `Asia/Kolkata`: the clock of the people, not of the machine."""
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise ValueError(f"{zone!r} is no time zone; write one such as Asia/Kolkata") from None
+        return zone
+
+    @model_validator(mode="after")
+    def _is_a_part_of_the_day(self) -> QuietTable:
+        if self.begins == self.ends:
+            raise ValueError("quiet hours that end when they begin are none; give them another end")
+        return self
+
+
+class EscalationTable(Settings):
+    """`escalate` of a `[[route]]`: who is told as well when nobody has acknowledged for so long."""
+
+    after: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(days=1))]
+    to: list[Name] = Field(min_length=1)
+
+
+class RouteTable(Settings):
+    """`[[route]]`: which problems go to which notifiers; without any, all problems go to all."""
+
+    to: list[Name] = Field(min_length=1)
+    severity: Literal[Severity.WARNING, Severity.UNKNOWN, Severity.CRITICAL] = Severity.WARNING
+    """The least that it tells."""
+    rule: list[Name] = []
+    group: list[Name] = []
+    machine: list[Name] = []
+    session: list[str] = []
+    """States and reasons of the market, as in `["LIVE", "PRE_OPEN"]`."""
+    repeat: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] | None = None
+    settle: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(minutes=10))] = timedelta(0)
+    escalate: EscalationTable | None = None
+    quiet: QuietTable | None = None
+
+
 class AgentSettings(Settings):
     """The whole file."""
 
@@ -213,5 +262,6 @@ class AgentSettings(Settings):
     rule: list[RuleTable] = []
     deadline: list[DeadlineTable] = []
     remedy: list[RemedyTable] = []
+    route: list[RouteTable] = []
     readiness: Readiness = Readiness()
     flapping: FlappingTable = FlappingTable()

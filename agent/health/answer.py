@@ -32,6 +32,10 @@ class Problem:
     suppressed_by: tuple[str, ...] = ()
     silenced_by: str | None = None
     is_flapping: bool = False
+    session: frozenset[str] = frozenset()
+    """The state and the reason of its market."""
+    is_aside: bool = False
+    """Whether it stands behind the session in the table: it is listed, and never told."""
 
     def may_lead(self, former: Key | None) -> bool:
         """Whether it may name the document, after `former` did.
@@ -41,6 +45,15 @@ class Problem:
         if self.suppressed_by or self.stage is Stage.PENDING:
             return False
         return self.stage is Stage.ACTIVE or (self.rule.id, self.group) == former
+
+    @property
+    def gist(self) -> object:
+        """All of it that may make a difference to what people are told."""
+        return (
+            (self.rule.id, self.group, self.stage, self.severity, self.since, self.session),
+            (self.cause.machine.name if self.cause is not None else None),
+            (bool(self.suppressed_by), bool(self.silenced_by), self.is_flapping, self.is_aside),
+        )
 
     @property
     def phase(self) -> str:
@@ -56,8 +69,8 @@ class Problem:
 class Lead:
     """The one answer that the document gives.
 
-    `is_clearing` while its problem is on the way out, `is_silenced` while people asked not to
-    be told of it: it leads all the same, because the document tells how things are.
+    A problem that people asked not to be told of leads all the same, because the document tells
+    how things are.
     """
 
     code: str
@@ -69,8 +82,6 @@ class Lead:
     group: str | None = None
     cause: Status | None = None
     action: Action | None = None
-    is_clearing: bool = False
-    is_silenced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +106,9 @@ class Evaluation:
         return self.lead.code == STARTING
 
     @property
-    def is_settling(self) -> bool:
-        """Whether a problem that still holds is given its time, as another explains or explained it."""
-        return any(
-            p.suppressed_by and not p.silenced_by and p.stage is not Stage.CLEARING and p.severity.is_problem
-            for p in self.problems
+    def gist(self) -> object:
+        """All of it that may make a difference to what people are told; equal while nothing does."""
+        return (
+            (self.lead.code, self.lead.severity),
+            tuple(one.gist for one in self.problems),
         )

@@ -10,7 +10,7 @@ from agent.health import deadlines, flapping, silences
 from agent.health.answer import NOTHING, STARTING, Evaluation, Lead, Problem
 from agent.health.deadlines import Reminder
 from agent.health.fold import believe
-from agent.health.rules import Condition, Key, Rule, Ruleset, Scope
+from agent.health.rules import Condition, Key, Rule, Ruleset, Scope, session_words
 from agent.health.stages import Held, Memory, Stage, advance, endings, suppressors
 from agent.model import CoreReason, Severity, Silence, Status
 
@@ -61,7 +61,7 @@ def evaluate(
     return Evaluation(
         statuses=statuses,
         memory=after,
-        problems=tuple(p for p in problems if not p.rule.names_the_session),
+        problems=tuple(_set_aside(problems)),
         lead=_lead(moment, leading, after),
         next_at=min(_instants(moment, after), default=None),
         ask=_to_ask(moment, after),
@@ -132,6 +132,16 @@ def _problems(moment: _Moment, memory: Memory, flaps: Container[Key]) -> Iterato
         yield problem
 
 
+def _set_aside(problems: Sequence[Problem]) -> Iterator[Problem]:
+    """The problems without those that only name the session; what stands behind that is set aside."""
+    is_aside = False
+    for problem in problems:
+        if problem.rule.names_the_session:
+            is_aside = is_aside or problem.stage is Stage.ACTIVE
+        else:
+            yield replace(problem, is_aside=True) if is_aside else problem
+
+
 def _problem(moment: _Moment, scope: Scope, held: Held, suppressed_by: tuple[str, ...]) -> Problem:
     cause = cause_of(scope, moment.statuses)
     session = moment.statuses[scope.session] if scope.session is not None else None
@@ -144,6 +154,7 @@ def _problem(moment: _Moment, scope: Scope, held: Held, suppressed_by: tuple[str
         message=_message(scope.rule, cause, session),
         cause=cause,
         suppressed_by=suppressed_by,
+        session=session_words(session),
     )
 
 
@@ -196,8 +207,6 @@ def _led_by(problem: Problem) -> Lead:
         group=problem.group,
         cause=problem.cause,
         action=problem.rule.action,
-        is_clearing=problem.stage is Stage.CLEARING,
-        is_silenced=problem.silenced_by is not None,
     )
 
 

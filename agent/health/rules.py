@@ -82,6 +82,13 @@ class Condition:
         return all(limit.holds(status) for limit in self.limits) if state else state
 
 
+def session_words(session: Status | None) -> frozenset[str]:
+    """A market's state and reason; one that is unknown counts as `LIVE`."""
+    if session is None:
+        return frozenset()
+    return frozenset({LIVE if session.is_unknown else session.state, session.reason})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One line of the table; the order of the table is the order of priority.

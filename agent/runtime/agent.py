@@ -185,6 +185,7 @@ class Agent:
                 describe=self.wellbeing.describe,
                 link=self.login_links.put_into,
             ),
+            routes=blueprint.routes,
             former=former,
             base_url=self._surroundings.base_url,
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from agent.alerts.letters import Letter
+from agent.alerts.routes import Route
 from agent.errors import StoreError
 from agent.health import fold as folding
 from agent.health import stages
@@ -42,7 +43,7 @@ class Consequences:
     ask: Callable[[str], None]
     wake_at: Callable[[datetime | None], None]
     statuses_changed: Callable[[Mapping[str, Status]], None]
-    address: Callable[[Notice], tuple[Letter, ...]]
+    address: Callable[[Notice, frozenset[str]], tuple[Letter, ...]]
     post: Callable[[tuple[Letter, ...], StoreError | None], None]
     published: Callable[[], None]
     stored: Callable[[StoreError | None], None]
@@ -69,6 +70,7 @@ class Core:
         publisher: Press,
         believed_for: Mapping[str, timedelta],
         consequences: Consequences,
+        routes: Sequence[Route],
         former: Snapshot | None = None,
         base_url: str = "",
     ) -> None:
@@ -82,7 +84,7 @@ class Core:
         self._base_url = base_url
         self._statuses = {m.name: folding.unprobed(m, now) for m in ruleset.machines}
         self._memory = Memory(now)
-        self._telling = Telling(base_url, consequences.link)
+        self._telling = Telling(base_url, consequences.link, routes)
         self._quiet = unpack_silences(journal.value(QUIET_KEY))
         self._evaluation: Evaluation | None = None
         if former is not None:
@@ -106,11 +108,11 @@ class Core:
         held = {
             key: problem
             for key, problem in former.memory.held.items()
-            if former.told is not None or problem.stage is not Stage.CLEARING
+            if former.was_told or problem.stage is not Stage.CLEARING
         }
         ended = dict.fromkeys(former.memory.ended, now)
         self._memory = replace(former.memory, started_at=now, held=held, ended=ended)
-        self._telling = Telling(self._base_url, self._do.link, former.told, former.incident)
+        self._telling.resume(former.known, former.course)
         for name, known in former.states.items():
             if name in self._statuses:
                 self._statuses[name] = replace(self._statuses[name], resumes=known)
@@ -135,7 +137,7 @@ class Core:
         self._do.statuses_changed(after.statuses)
         published = self._publish(after, now)
         self._record(diff(before, after, now), published, now)
-        self._do.wake_at(after.next_at)
+        self._do.wake_at(_earlier(after.next_at, self._telling.next_at))
         for name in after.ask:
             self._do.ask(name)
 
@@ -167,6 +169,7 @@ class Core:
             raise LookupError(id_)
         consequence = self._telling.acknowledge(who, why, self._clock.now())
         self._journal_it((), consequence)
+        self.evaluate()
         return consequence.incident or incident
 
     @property
@@ -215,7 +218,7 @@ class Core:
             return
         incident = self._telling.incident
         consequence = self._telling.follow(evaluation, published, now)
-        if not edges and not consequence.notices and consequence.incident is None:
+        if not edges and not consequence.is_news and consequence.incident is None:
             return
         for edge in edges:
             if edge.subject is Subject.LEAD:
@@ -223,7 +226,9 @@ class Core:
         self._journal_it(stamped(edges, consequence.incident or incident), consequence)
 
     def _journal_it(self, edges: tuple[Transition, ...], consequence: Consequence) -> None:
-        letters = tuple(letter for notice in consequence.notices for letter in self._do.address(notice))
+        letters = tuple(
+            letter for one in consequence.dispatches for letter in self._do.address(one.notice, one.to)
+        )
 
         def written(error: StoreError | None) -> None:
             self._do.stored(error)
@@ -251,7 +256,11 @@ class Core:
             self._publisher.revision,
             self._statuses,
             self._memory,
-            told=self._telling.told,
-            incident=self._telling.incident,
+            known=self._telling.known,
+            course=self._telling.course,
         )
         return ((snapshot.KEY, text), (QUIET_KEY, pack_silences(self._quiet)))
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((at for at in (one, other) if at is not None), default=None)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from agent.alerts import letters as post
 from agent.alerts.letters import Address, Letter, LetterState
-from agent.alerts.plan import rooted, trial
+from agent.alerts.notices import rooted, trial
 from agent.clock import Clock
 from agent.delivery.sender import Sender
 from agent.errors import ActionError, StoreError
@@ -44,9 +44,9 @@ class Posting:
 
     # -- the line: addressed, then written by the core, then posted ------------------------------
 
-    def address(self, notice: Notice) -> tuple[Letter, ...]:
-        """A letter for every address of every notifier."""
-        addresses = [one for sender in self.senders.values() for one in sender.addresses]
+    def address(self, notice: Notice, to: frozenset[str]) -> tuple[Letter, ...]:
+        """A letter for every address of the notifiers that are to tell it."""
+        addresses = [one for name, sender in self.senders.items() if name in to for one in sender.addresses]
         whole = rooted(notice, self._base_url)
         letters = post.write(whole, addresses, after=self._next(), now=self._clock.now())
         self._seq += len(letters)

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.alerts.letters import Letter
+from agent.alerts.routes import Route
 from agent.config.blueprint import Blueprint
 from agent.health import self_check
 from agent.health.document import AgentPart, HealthDocument
 from agent.model import Notice
 from agent.runtime.core import Consequences, Core
+from agent.runtime.telling import Dispatch
 from agent.store.journal import Entry
 from agent.store.rows import Received
+
+NOBODY = "nobody"
+"""Who is told where a configuration has no notifier: what would be told is of interest all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Moment:
 
     at: datetime
     document: HealthDocument | None
-    notices: tuple[Notice, ...]
+    dispatches: tuple[Dispatch, ...]
 
 
 class ReplayClock:
@@ -85,7 +90,7 @@ class Replay:
     def __init__(self, blueprint: Blueprint, start: datetime) -> None:
         self._clock = ReplayClock(start)
         self._publisher = _Drafts()
-        self._notices: list[Notice] = []
+        self._dispatches: list[Dispatch] = []
         self._wake_at: datetime | None = None
         self._last: tuple[str, str] | None = None
         agent = AgentPart(name=blueprint.settings.name, version="replay", started_at=start)
@@ -105,12 +110,13 @@ class Replay:
                 stored=lambda error: None,
                 describe=lambda: agent,
             ),
+            routes=blueprint.routes or (Route(to=frozenset({NOBODY})),),
         )
         self._core.evaluate()
 
-    def _note(self, notice: Notice) -> tuple[Letter, ...]:
-        """What would be told; in a replay it goes to nobody."""
-        self._notices.append(notice)
+    def _note(self, notice: Notice, to: frozenset[str]) -> tuple[Letter, ...]:
+        """What would be told, and to whom; in a replay it goes to nobody."""
+        self._dispatches.append(Dispatch(notice, to))
         return ()
 
     def feed(self, received: Iterable[Received]) -> Iterator[Moment]:
@@ -139,10 +145,10 @@ class Replay:
         lead = (evaluation.lead.code, evaluation.lead.severity) if evaluation is not None else None
         changed = lead != self._last
         self._last = lead
-        if changed or self._notices:
+        if changed or self._dispatches:
             document = self._publisher.document if changed else None
-            yield Moment(self._clock.now(), document, tuple(self._notices))
-            self._notices.clear()
+            yield Moment(self._clock.now(), document, tuple(self._dispatches))
+            self._dispatches.clear()
 
 
 def believed_for(blueprint: Blueprint) -> Mapping[str, timedelta]:

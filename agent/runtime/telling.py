@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agent.alerts import incidents
-from agent.alerts import plan as alerts
-from agent.alerts.plan import Answer, Told
-from agent.alerts.recovery import Standing
-from agent.health import self_check
+from agent.alerts import plan as planning
+from agent.alerts import told as threads
+from agent.alerts.incidents import Course
+from agent.alerts.notices import compose, remind
+from agent.alerts.plan import Known
+from agent.alerts.routes import Route
 from agent.health.answer import Evaluation
-from agent.health.deadlines import Reminder
-from agent.health.document import HealthDocument, action_for
-from agent.health.evaluate import cause_of
-from agent.health.rules import MARKET
-from agent.model import Action, Incident, Notice, Severity, Subject, Transition
-from agent.runtime.publishing import Documented, summary
+from agent.model import Action, Incident, Notice, Subject, Transition
+from agent.runtime.picturing import picture_of, reminded
+from agent.runtime.publishing import Documented
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A notice, and the notifiers that are to tell it."""
+
+    notice: Notice
+    to: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """The notices to send, the incident as it now is if it changed, and its own edges."""
+    """The notices to send, the incident as it now is if it changed, its own edges, and the next
+    instant at which time alone has something told.
+    """
 
-    notices: tuple[Notice, ...] = ()
+    dispatches: tuple[Dispatch, ...] = ()
     incident: Incident | None = None
     edges: tuple[Transition, ...] = ()
+    is_news: bool = False
+    """Whether what a new run must know of it has changed."""
 
 
 class Telling:
@@ -40,70 +51,92 @@ class Telling:
         self,
         url: str,
         link: Callable[[Action], Action],
-        told: Told | None = None,
-        incident: Incident | None = None,
+        routes: Sequence[Route],
     ) -> None:
         self._url = url
         self._link = link
-        self.told = told
-        self.incident = incident
+        self._routes = tuple(routes)
+        self.known = Known()
+        self.course = Course()
+        self.next_at: datetime | None = None
         self._reminded: set[object] = set()
         self._gist: object = None
 
+    def resume(self, known: Known, course: Course) -> None:
+        """Go on from what a former run knew."""
+        self.known, self.course = known, course
+
+    @property
+    def incident(self) -> Incident | None:
+        """The open incident."""
+        return self.course.incident
+
     def follow(self, evaluation: Evaluation, published: Documented, now: datetime) -> Consequence:
-        """What an evaluation leads to; nothing while the agent starts, or its answer is the same."""
-        lead = evaluation.lead
-        gist = (lead.code, lead.severity, lead.is_clearing, lead.is_silenced, evaluation.is_settling)
-        if evaluation.is_starting or (gist == self._gist and not evaluation.reminders):
+        """What an evaluation leads to; nothing while the agent starts, or all is the same."""
+        if evaluation.is_starting or not self._is_new(evaluation, now):
             return Consequence()
-        self._gist = gist
-        document = published.document
-        answer = _answer(evaluation, document)
+        picture = picture_of(evaluation, published.document)
         before = self.incident
-        tracked = incidents.track(before, answer, self.told, now=now, url=self._url, new_id=_new_id())
-        self.incident = tracked if tracked is not None and tracked.closed_at is None else None
-        agent = document.agent.name
-        planned = alerts.plan(self.told, answer, tracked, now=now, agent=agent, new_id=_new_id())
-        self.told = planned.told
-        notices = self._remind(evaluation, document, now)
-        if planned.notice is not None:
-            notices.append(planned.notice)
-        changed = tracked if tracked != before else None
-        linked = tuple(self._linked(notice) for notice in notices)
-        return Consequence(linked, changed, _edges(before, tracked, now))
+        tracked = incidents.track(self.course, picture, now=now, url=self._url, new_id=_new_id())
+        planned = planning.plan(self.known, picture, self._routes, tracked.incident, now)
+        is_over = tracked.incident is not None and tracked.incident.closed_at is not None
+        self.course = Course() if is_over else tracked
+        agent = published.document.agent.name
+        is_news = planned.known != self.known
+        self.known, self.next_at = planned.known, planned.next_at
+        dispatches = [
+            *self._remind(evaluation, published, now),
+            *(
+                Dispatch(compose(draft, picture, now=now, agent=agent, new_id=_new_id()), to)
+                for draft, to in planned.drafts.items()
+            ),
+        ]
+        changed = tracked.incident if tracked.incident != before else None
+        linked = tuple(replace(one, notice=self._linked(one.notice)) for one in dispatches)
+        return Consequence(linked, changed, _edges(before, tracked.incident, now), is_news or bool(linked))
+
+    def _is_new(self, evaluation: Evaluation, now: datetime) -> bool:
+        """Whether there may be something to tell: the gist of things has changed, or it is time."""
+        gist = (evaluation.gist, self.incident)
+        is_due = self.next_at is not None and now >= self.next_at
+        if gist == self._gist and not is_due and not evaluation.reminders:
+            return False
+        self._gist = gist
+        return True
 
     def acknowledge(self, who: str, why: str, now: datetime) -> Consequence:
         """A person is at the open incident. Raises `LookupError` when none is open."""
         if self.incident is None:
             raise LookupError("no incident is open")
-        self.incident = incidents.acknowledge(self.incident, who, why, now)
-        edge = _edge(self.incident, now, "open", "acknowledged", f"{who}: {why}")
-        return Consequence(incident=self.incident, edges=(edge,))
+        incident = incidents.acknowledge(self.incident, who, why, now)
+        self.course = replace(self.course, incident=incident)
+        edge = _edge(incident, now, "open", "acknowledged", f"{who}: {why}")
+        return Consequence(incident=incident, edges=(edge,))
 
     def shift(self, step: timedelta) -> None:
         """Follow a step of the wall clock."""
-        self.told = alerts.shift(self.told, step)
-        self.incident = incidents.shift(self.incident, step)
+        moved = {place: threads.shift(thread, step) for place, thread in self.known.threads.items()}
+        self.known = replace(self.known, threads=moved)
+        if self.incident is not None:
+            self.course = replace(self.course, incident=incidents.moved(self.incident, step))
+        self._gist = None
 
     def _linked(self, notice: Notice) -> Notice:
         return notice if notice.action is None else replace(notice, action=self._link(notice.action))
 
-    def _remind(self, evaluation: Evaluation, document: HealthDocument, now: datetime) -> list[Notice]:
-        """The reminders that came due, each once."""
+    def _remind(self, evaluation: Evaluation, published: Documented, now: datetime) -> list[Dispatch]:
+        """The reminders that came due, each once; they have their own hour, and know no quiet ones."""
         fresh = {(r.scope.key, r.opens_at, r.left): r for r in evaluation.reminders}
         due = [reminder for key, reminder in fresh.items() if key not in self._reminded]
         self._reminded = set(fresh)
-        return [
-            alerts.remind(
-                _reminder(reminder, evaluation, document),
-                self.told,
-                reminder.left,
-                now=now,
-                agent=document.agent.name,
-                new_id=_new_id(),
-            )
-            for reminder in due
-        ]
+        picture = picture_of(evaluation, published.document)
+        dispatches = []
+        for reminder in due:
+            concern = reminded(reminder, evaluation, published.document)
+            to = frozenset().union(*(r.to for r in self._routes if r.covers(concern)))
+            notice = remind(concern, picture, reminder.left, now=now, agent=published.document.agent.name)
+            dispatches.append(Dispatch(replace(notice, id=_new_id(), incident=self.incident), to))
+        return [one for one in dispatches if one.to]
 
 
 def _new_id() -> str:
@@ -135,49 +168,3 @@ def _edge(incident: Incident, now: datetime, before: str | None, after: str, mes
 def stamped(edges: tuple[Transition, ...], incident: Incident | None) -> tuple[Transition, ...]:
     """The edges with the incident in whose time they fall."""
     return edges if incident is None else tuple(replace(edge, incident=incident.id) for edge in edges)
-
-
-def _answer(evaluation: Evaluation, document: HealthDocument) -> Answer:
-    return Answer(
-        code=document.code,
-        severity=document.severity,
-        message=document.message,
-        since=document.since,
-        is_clearing=evaluation.lead.is_clearing,
-        is_silenced=evaluation.lead.is_silenced,
-        is_settling=evaluation.is_settling,
-        standings=_standings(evaluation),
-        machines=_involved(document),
-        action=Action(**document.action.model_dump()) if document.action is not None else None,
-        summary=summary(document),
-    )
-
-
-def _standings(evaluation: Evaluation) -> tuple[Standing, ...]:
-    """The machines that people mend: not the session, which no one does, nor the agent itself."""
-    return tuple(
-        Standing(status.machine.name, status.state, status.since)
-        for status in evaluation.statuses.values()
-        if status.machine.role not in (MARKET, self_check.MACHINE.role)
-    )
-
-
-def _reminder(reminder: Reminder, evaluation: Evaluation, document: HealthDocument) -> Answer:
-    """What a reminder tells: its own rule's words, on the document of the moment."""
-    rule, cause = reminder.scope.rule, cause_of(reminder.scope, evaluation.statuses)
-    return Answer(
-        code=rule.code,
-        severity=Severity.WARNING,
-        message=rule.message or (cause.message if cause is not None else rule.id),
-        since=cause.since if cause is not None else document.since,
-        machines=_involved(document),
-        action=action_for(rule.action, cause),
-        summary=summary(document),
-    )
-
-
-def _involved(document: HealthDocument) -> tuple[dict[str, str], ...]:
-    return tuple(
-        {"name": name, "state": part.state, "reason": part.reason, "message": part.message}
-        for name, part in document.machines.items()
-    )

@@ -10,7 +10,7 @@ from agent import __version__
 from agent.abilities import Surroundings
 from agent.alerts import letters as post
 from agent.alerts.letters import Letter
-from agent.alerts.plan import trial
+from agent.alerts.notices import trial
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint, NotifierPlan
 from agent.config.loading import load

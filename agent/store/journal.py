@@ -153,7 +153,7 @@ class Journal:
 
     async def letters_of(self, incident: str) -> list[Letter]:
         """All letters of an incident that are still kept, oldest first. Raises `StoreError`."""
-        return outbox.readable(await self._read(outbox.STREAM, (incident,)))
+        return outbox.readable(await self._read(outbox.STREAM, (incident,) * 3))
 
     async def letter(self, letter_id: str) -> Letter | None:
         """One letter by its id. Raises `StoreError`."""

@@ -26,7 +26,8 @@ _UPSERT = f"INSERT INTO outbox ({_NAMES}) VALUES ({_MARKS}) ON CONFLICT (id) DO 
 _SELECT = f"SELECT {_NAMES} FROM outbox"  # noqa: S608 - of our own names
 
 ONE = f"{_SELECT} WHERE id = ?"
-STREAM = f"{_SELECT} WHERE stream = ? ORDER BY seq"
+STREAM = f"{_SELECT} WHERE stream = ? OR (stream > ? || '/' AND stream < ? || '0') ORDER BY seq"
+"""All of one incident: without a group, and of every group."""
 PAGE = f"{_SELECT} WHERE seq < ? AND (? IS NULL OR state = ?) ORDER BY seq DESC LIMIT ?"
 """The latest first, from below a number, of one state or, twice `None`, of all."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from agent.alerts.plan import Told
+from agent.alerts.incidents import Course
+from agent.alerts.plan import Known
+from agent.alerts.told import Thread, Told, Waiting
 from agent.health.stages import Held, Memory, Stage
 from agent.model import Incident, Severity, Status
 from agent.store.rows import incident_row, read_incident
@@ -23,8 +25,13 @@ class Snapshot:
     revision: int
     states: Mapping[str, tuple[str, datetime]]
     memory: Memory
-    told: Told | None
-    incident: Incident | None = None
+    known: Known = field(default_factory=Known)
+    course: Course = field(default_factory=Course)
+
+    @property
+    def was_told(self) -> bool:
+        """Whether somebody was told of a problem, and not of its end."""
+        return any(thread.told is not None for thread in self.known.threads.values())
 
 
 def pack(
@@ -32,8 +39,8 @@ def pack(
     statuses: Mapping[str, Status],
     memory: Memory,
     *,
-    told: Told | None = None,
-    incident: Incident | None = None,
+    known: Known | None = None,
+    course: Course | None = None,
 ) -> str:
     """Write a snapshot as text; a machine that is unknown now keeps what was known before."""
     states = {
@@ -57,8 +64,9 @@ def pack(
                 [rule, group, [at.isoformat() for at in turns]]
                 for (rule, group), turns in memory.turns.items()
             ],
-            "told": _pack_told(told),
-            "incident": incident_row(incident) if incident is not None else None,
+            **_pack_known(known or Known()),
+            "incident": _pack_incident(course.incident) if course is not None else None,
+            "code": course.code if course is not None else None,
         }
     )
 
@@ -82,28 +90,73 @@ def unpack(text: str) -> Snapshot:
             lead=(read["lead"][0], read["lead"][1]) if read.get("lead") else None,
             at=at(read["at"]) if read.get("at") else None,
         ),
-        told=_unpack_told(read["told"]),
-        incident=read_incident(read["incident"]) if read.get("incident") else None,
+        known=_unpack_known(read),
+        course=Course(_unpack_incident(read.get("incident")), read.get("code")),
     )
+
+
+def _pack_known(known: Known) -> dict[str, object]:
+    return {
+        "threads": [
+            [notifier, group, _pack_told(thread.told), _pack_waiting(thread.waiting)]
+            for (notifier, group), thread in known.threads.items()
+        ],
+        "hidden": sorted(known.hidden, key=str),
+    }
+
+
+def _unpack_known(read: dict[str, Any]) -> Known:
+    threads = {
+        (notifier, group): Thread(_unpack_told(told), _unpack_waiting(waiting))
+        for notifier, group, told, waiting in read.get("threads", [])
+    }
+    return Known(threads, frozenset((rule, group) for rule, group in read.get("hidden", [])))
 
 
 def _pack_told(told: Told | None) -> dict[str, object] | None:
     if told is None:
         return None
     return {
-        "incident": incident_row(told.incident),
+        "incident": _pack_incident(told.incident),
         "code": told.code,
         "severity": told.severity,
         "since": told.since.isoformat(),
+        "began": told.began.isoformat(),
+        "at": told.at.isoformat(),
+        "last_at": told.last_at.isoformat(),
+        "is_flapping": told.is_flapping,
+        "was_critical": told.was_critical,
     }
 
 
 def _unpack_told(read: dict[str, Any] | None) -> Told | None:
     if read is None:
         return None
+    at = datetime.fromisoformat
     return Told(
         incident=read_incident(read["incident"]),
         code=read["code"],
         severity=Severity(read["severity"]),
-        since=datetime.fromisoformat(read["since"]),
+        since=at(read["since"]),
+        began=at(read["began"]),
+        at=at(read["at"]),
+        last_at=at(read["last_at"]),
+        is_flapping=bool(read["is_flapping"]),
+        was_critical=bool(read["was_critical"]),
     )
+
+
+def _pack_waiting(waiting: Waiting | None) -> list[object] | None:
+    return None if waiting is None else [waiting.since.isoformat(), waiting.is_end]
+
+
+def _unpack_waiting(read: list[Any] | None) -> Waiting | None:
+    return None if read is None else Waiting(since=datetime.fromisoformat(read[0]), is_end=bool(read[1]))
+
+
+def _pack_incident(incident: Incident | None) -> object:
+    return incident_row(incident) if incident is not None else None
+
+
+def _unpack_incident(row: Any) -> Incident | None:
+    return read_incident(row) if row else None

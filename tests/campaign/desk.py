@@ -18,6 +18,7 @@ from pathlib import Path
 
 from agent.alerts import letters as post
 from agent.alerts.letters import Letter
+from agent.alerts.routes import Route
 from agent.clock import SystemClock
 from agent.config.rule_table import as_rule
 from agent.config.schema import RuleTable
@@ -142,6 +143,7 @@ class Desk:
                 stored=lambda error: None,
                 describe=lambda: AgentPart(name="desk", version="1", started_at=started_at),
             ),
+            routes=(Route(to=frozenset({"hook"})),),
             former=former,
         )
 

@@ -140,6 +140,14 @@ class Desk:
     async def code(self, code: str) -> Any:
         return await self.until(lambda document: document["code"] == code)
 
+    async def open_incident(self, code: str) -> Any:
+        """The open incident of this code, once it is on disk, where lists are read from."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                listed = (await self.get("/api/system/incidents"))["incidents"]
+                if listed and (listed[0]["code"], listed[0]["closed_at"]) == (code, None):
+                    return listed[0]
+
     async def open_page(self) -> str:
         async with self.session.get(self.url + "/") as answer:
             assert answer.status == 200

@@ -26,8 +26,8 @@ async def desk(open_desk):
 async def test_an_incident_has_its_timeline_and_its_acknowledgement(desk) -> None:
     await desk.sim("feed", fault="stall")
     await desk.code("FEED_STALE")
-    [incident, *_] = (await desk.get("/api/system/incidents"))["incidents"]
-    assert (incident["code"], incident["closed_at"], incident["acknowledged"]) == ("FEED_STALE", None, None)
+    incident = await desk.open_incident("FEED_STALE")
+    assert incident["acknowledged"] is None
     body = {"who": "asha", "why": "the exchange has told us"}
     status, taken = await desk.post(f"/api/system/incidents/{incident['id']}/ack", json=body)
     assert (status, taken["acknowledged"]["who"]) == (200, "asha")

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from agent.alerts.routes import Route
 from agent.config.rule_table import as_rule, default_table
 from agent.health.document import AgentPart
 from agent.health.rules import bind
@@ -53,11 +54,12 @@ class Run:
                 stored=self.errors.append,
                 describe=lambda: AgentPart(name="desk", version="1", started_at=started_at),
             ),
+            routes=(Route(to=frozenset({"desk"})),),
             former=former,
         )
         self.core.evaluate()
 
-    def _address(self, notice):
+    def _address(self, notice, to):
         self.notices.append(notice)
         return ()
 
@@ -249,7 +251,7 @@ async def test_a_feed_that_does_not_come_back_after_a_login_is_told_in_the_recov
     await run.wait(10)
     assert await run.told() == [
         (NoticeReason.FIRST, "AUTH_REQUIRED"),
-        (NoticeReason.WORSE, "FEED_DISCONNECTED"),
+        (NoticeReason.UNSUPPRESSED, "FEED_DISCONNECTED"),
         (NoticeReason.RECOVERED, "LIVE"),
     ]
 

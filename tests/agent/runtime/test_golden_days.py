@@ -14,7 +14,7 @@ import pytest
 from agent.config.blueprint import Blueprint
 from agent.config.loading import load
 from agent.model import UNKNOWN, CoreReason
-from agent.runtime.replay import Replay
+from agent.runtime.replay import NOBODY, Replay
 from agent.store.rows import Received, read_report
 
 CASES = Path(__file__).parents[2] / "cases"
@@ -80,7 +80,10 @@ def expected(day: Path) -> tuple[Told, datetime]:
     return (
         Told(
             [_line(at(one["at"]), one["code"], one["severity"]) for one in read["answers"]],
-            [_line(at(one["at"]), one["type"], one["reason"], one["code"]) for one in read["notices"]],
+            [
+                _line(at(one["at"]), one["type"], one["reason"], one["code"], *one.get("to", [NOBODY]))
+                for one in read["notices"]
+            ],
         ),
         at(read["until"]),
     )
@@ -93,7 +96,10 @@ def lived(blueprint: Blueprint, received: list[Received], until: datetime) -> To
     for moment in (*replay.feed(received), *replay.run_until(until)):
         if moment.document is not None:
             told.answers.append(_line(moment.at, moment.document.code, moment.document.severity))
-        told.notices.extend(_line(one.created_at, one.type, one.reason, one.code) for one in moment.notices)
+        told.notices.extend(
+            _line(one.notice.created_at, one.notice.type, one.notice.reason, one.notice.code, *sorted(one.to))
+            for one in moment.dispatches
+        )
     return told
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.alerts.letters import FROM_MEMORY, UNANNOUNCED, LetterState
-from agent.alerts.plan import trial
+from agent.alerts.notices import trial
 from agent.delivery.sender import Sender
 from agent.errors import ActionError, DeliveryError, StoreError
 from agent.model import Incident, NoticeType
@@ -40,7 +40,7 @@ class Office:
     async def tell(self, id_: str, **changes: object) -> None:
         """As the core does it: the letters are written, then posted."""
         notice = trial(now=self.clock.now(), agent="desk", new_id=id_)
-        letters = self.posting.address(replace(notice, **changes))  # type: ignore[arg-type]
+        letters = self.posting.address(replace(notice, **changes), frozenset(self.senders))  # type: ignore[arg-type]
         done: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
         self.journal.append(Entry(letters=letters, written=done.set_result))
         self.posting.post(letters, await done)

@@ -19,6 +19,11 @@ from agent.store.rows import Received
 
 SHIPPED = Path(__file__).parents[3] / "agent.toml"
 
+
+def notices_of(moment):
+    return [dispatch.notice for dispatch in moment.dispatches]
+
+
 START = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 OPEN = datetime(2026, 11, 23, 3, 45, tzinfo=UTC)
 END = OPEN + timedelta(hours=2)
@@ -81,7 +86,7 @@ def gists(moments: Iterable[Moment]) -> list[object]:
         (
             moment.at,
             moment.document,
-            [(n.created_at, n.type, n.reason, n.code, n.message, n.duration) for n in moment.notices],
+            [(n.created_at, n.type, n.reason, n.code, n.message, n.duration) for n in notices_of(moment)],
         )
         for moment in moments
     ]
@@ -128,7 +133,7 @@ def test_time_never_goes_back_whatever_the_order_of_the_reports(blueprint, data,
     shuffled = data.draw(st.permutations(recorded(day)))
     moments = lived(blueprint, shuffled)
     assert all(before.at <= after.at for before, after in pairwise(moments))
-    assert all(notice.created_at == moment.at for moment in moments for notice in moment.notices)
+    assert all(notice.created_at == moment.at for moment in moments for notice in notices_of(moment))
 
 
 @settings(max_examples=60, deadline=None)
@@ -150,7 +155,7 @@ def test_no_order_of_the_reports_of_one_instant_changes_where_it_ends(blueprint,
 @settings(max_examples=150, deadline=None)
 @given(day=days)
 def test_a_problem_is_told_before_it_is_told_again_and_before_its_end(blueprint, day) -> None:
-    notices = [notice for moment in lived(blueprint, recorded(day)) for notice in moment.notices]
+    notices = [notice for moment in lived(blueprint, recorded(day)) for notice in notices_of(moment)]
     is_told = False
     for notice in (one for one in notices if one.type is not NoticeType.REMINDER):
         assert is_told == (notice.reason is not NoticeReason.FIRST)
@@ -167,4 +172,4 @@ def test_a_document_comes_with_every_change_of_the_answer_and_with_no_other(blue
     ]
     assert answers
     assert all(before != after for before, after in pairwise(answers))
-    assert all(moment.document is not None or moment.notices for moment in moments)
+    assert all(moment.document is not None or moment.dispatches for moment in moments)

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.alerts.plan import Told
+from agent.alerts.incidents import Course
+from agent.alerts.plan import Known
+from agent.alerts.told import Thread, Told, Waiting
 from agent.health.fold import fold, unprobed
 from agent.health.stages import Held, Memory, Stage
 from agent.model import Incident, Machine, Report, Severity
@@ -37,10 +39,21 @@ def test_everything_comes_back() -> None:
         code="FEED_STALE",
         severity=Severity.CRITICAL,
         since=NOON,
+        began=NOON,
+        at=NOON,
+        last_at=NOON,
+        is_flapping=True,
+        was_critical=True,
     )
-    read = unpack(pack(7, {"feed": status}, memory, told=told, incident=told.incident))
-    assert (read.revision, read.memory, read.told) == (7, memory, told)
-    assert read.incident == told.incident
+    threads = {
+        ("chat", None): Thread(told),
+        ("phone", "alpha"): Thread(None, Waiting(since=NOON, is_end=False)),
+    }
+    known = Known(threads, frozenset({("feed-stale", None), ("feed-stale", "alpha")}))
+    course = Course(told.incident, "FEED_STALE")
+    read = unpack(pack(7, {"feed": status}, memory, known=known, course=course))
+    assert (read.revision, read.memory, read.known, read.course) == (7, memory, known, course)
+    assert read.was_told
     assert read.states == {"feed": ("STALE", NOON)}
 
 
