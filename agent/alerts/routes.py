@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -93,6 +93,23 @@ class Path:
 
     route: Route
     is_escalation: bool = False
+
+
+def without(routes: Iterable[Route], names: frozenset[str]) -> tuple[Route, ...]:
+    """The routes without some notifiers, such as those that cannot be built: they are told nothing, and
+    count as knowing nothing.
+    """
+    left = (
+        replace(
+            route,
+            to=route.to - names,
+            escalate=None
+            if route.escalate is None
+            else replace(route.escalate, to=route.escalate.to - names),
+        )
+        for route in routes
+    )
+    return tuple(route for route in left if route.to)
 
 
 def receivers(routes: Iterable[Route]) -> tuple[str, ...]:

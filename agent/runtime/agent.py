@@ -9,6 +9,7 @@ from datetime import timedelta
 from agent import __version__
 from agent.abilities import CredentialState, Surroundings
 from agent.alerts.letters import Letter
+from agent.alerts.routes import without
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint, NotifierPlan
 from agent.delivery.sender import Sender
@@ -214,6 +215,7 @@ class Agent:
         for notifier in self.blueprint.notifiers:
             self._build_notifier(notifier)
         self.posting.senders = self.senders
+        self.core.route(without(self.blueprint.routes, self.posting.unbuilt))
         for name, observer in self.blueprint.registry.observers.items():
             self._observers.append(Observing(name, observer, self.clock))
 

@@ -117,6 +117,10 @@ class Core:
             if name in self._statuses:
                 self._statuses[name] = replace(self._statuses[name], resumes=known)
 
+    def route(self, routes: Sequence[Route]) -> None:
+        """Tell people by these routes from the next evaluation on."""
+        self._telling.take_routes(routes)
+
     def accept(self, name: str, report: Report) -> None:
         """Take in a report that has passed the border."""
         now = self._clock.now()

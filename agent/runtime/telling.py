@@ -66,6 +66,10 @@ class Telling:
         """Go on from what a former run knew."""
         self.known, self.course = known, course
 
+    def take_routes(self, routes: Sequence[Route]) -> None:
+        """Go by other routes; what is known stays, and what they tell more is looked at next."""
+        self._routes, self._gist = tuple(routes), None
+
     @property
     def incident(self) -> Incident | None:
         """The open incident."""

@@ -13,7 +13,7 @@ from agent.alerts.concerns import Concern
 from agent.alerts.incidents import Course, acknowledge, track
 from agent.alerts.notices import Draft
 from agent.alerts.plan import Known, plan
-from agent.alerts.routes import Escalation, QuietHours, Route
+from agent.alerts.routes import Escalation, QuietHours, Route, without
 from agent.model import NoticeReason, Severity
 from tests.agent.alerts.conftest import NOON, concern, picture
 
@@ -357,3 +357,11 @@ def test_quiet_hours_end_on_days_on_which_the_clocks_change() -> None:
     berlin = QuietHours(begins=time(22), ends=time(2, 30), zone=ZoneInfo("Europe/Berlin"))
     before = datetime(2026, 3, 28, 22, 30, tzinfo=berlin.zone)
     assert before < berlin.end_after(before) <= before + timedelta(hours=5)
+
+
+def test_a_notifier_that_is_left_out_knows_nothing_and_hears_of_it_once_it_is_back() -> None:
+    ways = (route("chat", "mail"), route("mail"))
+    desk = Desk(*without(ways, frozenset({"mail"})))
+    assert desk.see(FEED) == [(R.FIRST, "FEED_STALE", "chat")]
+    desk.routes = ways
+    assert desk.see(FEED, after=60) == [(R.FIRST, "FEED_STALE", "mail")]
