@@ -99,17 +99,15 @@ def without(routes: Iterable[Route], names: frozenset[str]) -> tuple[Route, ...]
     """The routes without some notifiers, such as those that cannot be built: they are told nothing, and
     count as knowing nothing.
     """
-    left = (
-        replace(
-            route,
-            to=route.to - names,
-            escalate=None
-            if route.escalate is None
-            else replace(route.escalate, to=route.escalate.to - names),
-        )
-        for route in routes
-    )
+    left = (_without(route, names) for route in routes)
     return tuple(route for route in left if route.to)
+
+
+def _without(route: Route, names: frozenset[str]) -> Route:
+    escalate = route.escalate
+    if escalate is not None:
+        escalate = replace(escalate, to=escalate.to - names)
+    return replace(route, to=route.to - names, escalate=escalate)
 
 
 def receivers(routes: Iterable[Route]) -> tuple[str, ...]:
