@@ -12,6 +12,7 @@ from agent.web.events import Streams
 from agent.web.guard import guard
 from agent.web.login import Login
 from agent.web.login_link import LoginLink
+from agent.web.metrics import Metrics
 from agent.web.notices import Notices
 from agent.web.page import Page
 from agent.web.push import Push
@@ -41,6 +42,7 @@ class WebServer:
             login,
             LoginLink(agent, login),
             Push(agent),
+            Metrics(agent),
             Page(access),
             self._streams,
         )
