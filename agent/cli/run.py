@@ -6,7 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from agent.config.loading import load
 from agent.config.schema import Server
 from agent.errors import AgentError, ConfigError
 from agent.runtime.redaction import Redactor
+from agent.runtime.systemd import Systemd
 
 CALLBACK = "/api/auth/callback"
 
@@ -57,16 +58,25 @@ async def _run(blueprint: Blueprint, clock: SystemClock, redactor: Redactor) -> 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(blueprint, clock, redactor) as addresses:
+    systemd = Systemd()
+    async with serving(blueprint, clock, redactor, systemd.alive) as addresses:
         click.echo("openbell is ready: " + ", ".join(addresses))
+        systemd.ready(addresses[0])
         await stop.wait()
+        systemd.stopping()
 
 
 @asynccontextmanager
 async def serving(
-    blueprint: Blueprint, clock: SystemClock, redactor: Redactor | None = None
+    blueprint: Blueprint,
+    clock: SystemClock,
+    redactor: Redactor | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[list[str]]:
-    """The agent with its page and API, and its simulator if it has one; gives their addresses."""
+    """The agent with its page and API, and its simulator if it has one; gives their addresses.
+
+    `alive` is called every few seconds while the evaluation goes on.
+    """
     from agent.runtime.agent import Agent
     from agent.web.server import WebServer
 
@@ -80,7 +90,9 @@ async def serving(
         if settings.environment == "simulated":
             simulator = await _simulator(blueprint, clock, base_url, stack)
             addresses.append(f"simulated broker at {simulator}")
-        agent = Agent(blueprint, clock=clock, base_url=base_url, simulator=simulator, redactor=redactor)
+        agent = Agent(
+            blueprint, clock=clock, base_url=base_url, simulator=simulator, redactor=redactor, alive=alive
+        )
         stack.push_async_callback(agent.stop)
         await agent.start()
         server = WebServer(agent, listener=listener, base_url=base_url)

@@ -195,6 +195,21 @@ class RemedyTable(Settings):
         return self
 
 
+class DeadManTable(Settings):
+    """`[deadman]`: where to ping while the agent is well, so that its silence is noticed elsewhere."""
+
+    url: SecretText
+    """Of a check at Healthchecks, or of anything that alarms when it is not asked for a while."""
+    every: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(hours=1))] = timedelta(minutes=1)
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: SecretText) -> SecretText:
+        if not url.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("expected an address that begins with https:// or http://")
+        return url
+
+
 class QuietTable(Settings):
     """`quiet` of a `[[route]]`: the hours of every day in which what is not critical waits."""
 
@@ -263,5 +278,6 @@ class AgentSettings(Settings):
     deadline: list[DeadlineTable] = []
     remedy: list[RemedyTable] = []
     route: list[RouteTable] = []
+    deadman: DeadManTable | None = None
     readiness: Readiness = Readiness()
     flapping: FlappingTable = FlappingTable()

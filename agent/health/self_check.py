@@ -17,7 +17,9 @@ MACHINE = Machine(
     kind="agent",
     role="agent",
     states=frozenset({"WELL", "DEGRADED"}),
-    reasons=frozenset({"NOMINAL", "STORE", "LOOP_LAG", "PLUGIN_ERROR", "NOTIFIER_FAILING", "CREDENTIAL"}),
+    reasons=frozenset(
+        {"NOMINAL", "STORE", "LOOP_LAG", "PLUGIN_ERROR", "NOTIFIER_FAILING", "CREDENTIAL", "DEADMAN"}
+    ),
 )
 
 
@@ -30,6 +32,7 @@ class Facts:
     notifier_errors: Mapping[str, str] = field(default_factory=dict)
     credential_troubles: Mapping[str, str] = field(default_factory=dict)
     loop_lag_ms: float = 0.0
+    deadman_error: str | None = None
 
 
 def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> Report:
@@ -40,6 +43,8 @@ def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> R
         *(("PLUGIN_ERROR", f"plugin {name}: {why}") for name, why in facts.plugin_errors.items()),
         *(("NOTIFIER_FAILING", f"notifier {name}: {why}") for name, why in facts.notifier_errors.items()),
     ]
+    if facts.deadman_error is not None:
+        troubles.append(("DEADMAN", f"pings to the dead-man switch do not arrive: {facts.deadman_error}"))
     if facts.loop_lag_ms > LAG_LIMIT_MS:
         troubles.append(("LOOP_LAG", f"the event loop was held up for {facts.loop_lag_ms:.0f} ms"))
     return Report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from agent import __version__
@@ -19,6 +20,7 @@ from agent.model import Report
 from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
 from agent.runtime.credentials import CredentialService
+from agent.runtime.deadman import DeadMan
 from agent.runtime.line import Line
 from agent.runtime.lock import FolderLock
 from agent.runtime.login_links import LoginLinks
@@ -48,7 +50,7 @@ class Agent:
     """Owns what runs. The web server reads `publisher` and `journal`, and calls `machines`.
 
     `redactor` keeps secrets out of the log and of all that plugins say; it learns each
-    credential's value.
+    credential's value. `alive` is called every few seconds while the evaluation goes on.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Agent:
         base_url: str,
         simulator: str | None = None,
         redactor: Redactor | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self.blueprint = blueprint
         self.clock = clock
@@ -69,6 +72,7 @@ class Agent:
         self._surroundings = Surroundings(blueprint.settings.name, blueprint.data_folder, base_url, simulator)
         self._lock = FolderLock(blueprint.data_folder)
         self._outbound = Outbound(f"openbell/{__version__}")
+        self._alive = alive
         self._supervisor = Supervisor(clock)
         self._scheduling = Scheduling(clock, self._evaluate)
         self._credentials: CredentialService | None = None
@@ -242,6 +246,20 @@ class Agent:
         self.wellbeing.probers = self.machines.probers
         self.wellbeing.credential_troubles = self.credentials.troubles
         self.wellbeing.changed = self._check_self
+        self.wellbeing.deadman = self._make_deadman()
+
+    def _make_deadman(self) -> DeadMan | None:
+        wanted = self.blueprint.settings.deadman
+        if wanted is None:
+            return None
+        return DeadMan(
+            wanted.url.get_secret_value(),
+            wanted.every,
+            clock=self.clock,
+            session=self._outbound.open,
+            trouble=lambda: self.wellbeing.trouble() if self.line.is_well else "the evaluation fails",
+            changed=self._check_self,
+        )
 
     def _set_going(self) -> None:
         keep = self._supervisor.keep
@@ -252,6 +270,8 @@ class Agent:
         for observing in self._observers:
             keep(f"observer {observing.name}", observing.run)
         self._check_self()
+        if self.wellbeing.deadman is not None:
+            keep("dead-man switch", self.wellbeing.deadman.run)
         keep("reconciler", self._reconcile)
 
     # -- what machines and people want ------------------------------------------------------
@@ -303,6 +323,8 @@ class Agent:
         self._scheduling.rearm()
 
     def _catch_up(self) -> None:
+        if self.line.is_well:
+            self._alive()
         if not self.wellbeing.is_storing:
             self.core.save()
         self.posting.catch_up()

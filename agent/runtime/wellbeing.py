@@ -13,6 +13,7 @@ from agent.health import self_check
 from agent.health.document import AgentPart, NotifierPart, PluginPart
 from agent.model import Report
 from agent.registry import Registry
+from agent.runtime.deadman import DeadMan
 from agent.runtime.probing import Prober
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Wellbeing:
         self.senders: Mapping[str, Sender] = {}
         self.probers: list[Prober] = []
         self.credential_troubles: Callable[[], Mapping[str, str]] = dict
+        self.deadman: DeadMan | None = None
         self.changed: Callable[[], None] = lambda: None
 
     @property
@@ -60,6 +62,14 @@ class Wellbeing:
         elif before is not None and error is None:
             log.info("the journal can be written again")
             self.changed()
+
+    def trouble(self) -> str | None:
+        """Why nobody should be told from outside that all is well; nothing while it is."""
+        failing = [name for name, sender in self.senders.items() if sender.is_failing]
+        failing += self._unbuilt_notifiers
+        if self._store_error is not None:
+            return f"the journal cannot be written: {self._store_error}"
+        return f"notifiers fail: {', '.join(failing)}" if failing else None
 
     def describe(self) -> AgentPart:
         """The agent's part of the document."""
@@ -93,6 +103,7 @@ class Wellbeing:
             notifier_errors={one.name: one.error or "" for one in part.notifiers if one.state == "failing"},
             credential_troubles=self.credential_troubles(),
             loop_lag_ms=self.loop_lag_ms,
+            deadman_error=self.deadman.error if self.deadman is not None else None,
         )
         return self_check.self_report(facts, self._measures(), now)
 
