@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from agent.cli.logs import set_up_logs
+from agent.cli.logs import Format, set_up_logs
 from agent.cli.options import Instant, config_option
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint
@@ -31,9 +31,12 @@ CALLBACK = "/api/auth/callback"
 @config_option
 @click.option("--at", type=Instant(), help="Start the clock here; in the simulated environment only.")
 @click.option("--verbose", is_flag=True, help="Log what is done, not only what changes.")
-def run(config: Path, at: datetime | None, verbose: bool) -> None:
+@click.option(
+    "--log-format", "log_format", type=click.Choice(["text", "json"]), default="text", help="Of the log."
+)
+def run(config: Path, at: datetime | None, verbose: bool, log_format: Format) -> None:
     """Run the agent."""
-    run_agent(config, at=at, verbose=verbose)
+    run_agent(config, at=at, verbose=verbose, log_format=log_format)
 
 
 def run_agent(
@@ -41,13 +44,14 @@ def run_agent(
     *,
     at: datetime | None = None,
     verbose: bool = False,
+    log_format: Format = "text",
     overrides: Mapping[tuple[str, ...], Any] | None = None,
 ) -> None:
     """Load a configuration and run it to its end. Raises `AgentError` when it cannot be started."""
     blueprint = load(config, overrides=overrides)
     if at is not None and blueprint.settings.environment != "simulated":
         raise ConfigError('--at is for environment = "simulated" only: a live broker has the real time')
-    redactor = set_up_logs(blueprint.secrets, verbose=verbose)
+    redactor = set_up_logs(blueprint.secrets, verbose=verbose, form=log_format)
     for warning in blueprint.warnings:
         click.echo(f"warning: {warning}", err=True)
     asyncio.run(_run(blueprint, SystemClock(at), redactor))

@@ -224,10 +224,12 @@ class Core:
         consequence = self._telling.follow(evaluation, published, now)
         if not edges and not consequence.is_news and consequence.incident is None:
             return
+        during = consequence.incident or incident
         for edge in edges:
             if edge.subject is Subject.LEAD:
-                log.info("%s → %s: %s", edge.before or "start", edge.after, edge.message)
-        self._journal_it(stamped(edges, consequence.incident or incident), consequence)
+                within = {"incident": during.id} if during is not None else {}
+                log.info("%s → %s: %s", edge.before or "start", edge.after, edge.message, extra=within)
+        self._journal_it(stamped(edges, during), consequence)
 
     def _journal_it(self, edges: tuple[Transition, ...], consequence: Consequence) -> None:
         letters = tuple(
