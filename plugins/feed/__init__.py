@@ -22,7 +22,7 @@ def kite_feed(settings: KiteFeedSettings, context: Context) -> Feed:
     return make_feed(settings, context)
 
 
-def json_feed(settings: JsonFeedSettings, context: Context) -> Feed:
+def any_json_feed(settings: JsonFeedSettings, context: Context) -> Feed:
     """The machine of a `json-feed`."""
     from plugins.feed.json_feed import make_feed
 
@@ -49,7 +49,7 @@ def openbell_state_machines(register: RegisterMachine) -> None:
     )
     register(
         "json-feed",
-        json_feed,
+        any_json_feed,
         settings=JsonFeedSettings,
         role="feed",
         states=State,

@@ -17,7 +17,7 @@ from aiohttp import web
 from agent.clock import SystemClock
 from agent.model import Expectation
 from agent.testing import Bench, running
-from plugins.feed import json_feed
+from plugins.feed import any_json_feed
 from plugins.feed.dialect import Tally
 from plugins.feed.json_feed import JsonDialect, follow
 from plugins.feed.settings import JsonFeedSettings
@@ -32,7 +32,7 @@ async def json_feed_at(broker: Broker, **settings: Any) -> AsyncIterator[Bench]:
         bench = Bench(SystemClock(), session=session)  # type: ignore[arg-type]
         url = broker.url.replace("http", "ws")
         made = JsonFeedSettings.model_validate(FAST | {"url": url} | settings)
-        async with running(json_feed(made, bench)):
+        async with running(any_json_feed(made, bench)):
             yield bench
 
 
