@@ -1,4 +1,8 @@
-"""All that a plugin imports, and nothing else of ours; `API` counts its incompatible changes."""
+"""All that a plugin imports, and nothing else of ours.
+
+`API` counts its incompatible changes: within one number things are added, and none is taken away
+or given another meaning. A plugin that needs a number says so beside its hooks: `openbell_api = 1`.
+"""
 
 from agent.abilities import (
     Actions,
@@ -29,6 +33,7 @@ from agent.errors import (
     PluginError,
 )
 from agent.hookspecs import (
+    API,
     RegisterCommand,
     RegisterMachine,
     RegisterNotifier,
@@ -51,8 +56,6 @@ from agent.model import (
 )
 from agent.settings import Duration, SecretText, Settings
 from agent.watched import Watched
-
-API = 1
 
 __all__ = [
     "API",

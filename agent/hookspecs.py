@@ -2,7 +2,8 @@
 
 A hook must not block, read files or open connections. What it raises costs that plugin
 alone: the plugin is listed as failed in the health document, and all that it registered is
-dropped.
+dropped. A plugin may say beside its hooks which version of `agent.api` it needs, as in
+`openbell_api = 1`; another one refuses it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 PROJECT = "openbell"
 """The pluggy project and the entry-point group."""
+
+API = 1
+"""Counts the incompatible changes of `agent.api` and of the hooks."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -65,13 +66,17 @@ class OfferedRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """An installed plugin as it is listed: `loaded`, `available` (not named) or `failed`."""
+    """An installed plugin as it is listed: `loaded`, `available` (not named) or `failed`.
+
+    `origin` is the distribution that it came with, `location` the file it is loaded from.
+    """
 
     name: str
     state: str
     origin: str
     version: str | None = None
     error: str | None = None
+    location: str | None = None
 
 
 @dataclass
@@ -137,7 +142,15 @@ class Registry:
         self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
 
-    def load(self, name: str, load: Callable[[], object], *, origin: str, version: str | None) -> None:
+    def load(
+        self,
+        name: str,
+        load: Callable[[], object],
+        *,
+        origin: str,
+        version: str | None,
+        location: str | None = None,
+    ) -> None:
         """Import one plugin and call its hooks; what goes wrong is its own, and listed."""
         error = None
         try:
@@ -152,12 +165,14 @@ class Registry:
             origin=origin,
             version=version,
             error=error,
+            location=location,
         )
 
     def _call_hooks(self, name: str, plugin: object) -> _Offers:
         others = self._pluggy.get_plugins()
         self._pluggy.register(plugin, name)
         self._refuse_unknown_hooks(plugin)
+        _refuse_other_api(plugin)
         offers = _Offers(name)
         for hook, register in (
             ("openbell_state_machines", offers.machine),
@@ -199,7 +214,9 @@ def load_plugins(enable: Sequence[str] = ()) -> Registry:
     for name in enable:
         if name in strangers:
             point = strangers[name]
-            registry.load(name, point.load, origin=_origin(point), version=_version(point))
+            registry.load(
+                name, point.load, origin=_origin(point), version=_version(point), location=_location(point)
+            )
         elif name not in BUILT_IN:
             known = ", ".join(sorted(strangers)) or "none"
             registry.plugins[name] = Installed(
@@ -211,7 +228,11 @@ def load_plugins(enable: Sequence[str] = ()) -> Registry:
     for name, point in strangers.items():
         if name not in registry.plugins:
             registry.plugins[name] = Installed(
-                name=name, state="available", origin=_origin(point), version=_version(point)
+                name=name,
+                state="available",
+                origin=_origin(point),
+                version=_version(point),
+                location=_location(point),
             )
     return registry
 
@@ -219,6 +240,24 @@ def load_plugins(enable: Sequence[str] = ()) -> Registry:
 def _strangers() -> list[EntryPoint]:
     """The installed entry points but our own; a built-in plugin's name cannot be taken."""
     return [point for point in entry_points(group=hookspecs.PROJECT) if point.name not in BUILT_IN]
+
+
+def _refuse_other_api(plugin: object) -> None:
+    wanted = getattr(plugin, "openbell_api", hookspecs.API)
+    if wanted != hookspecs.API:
+        raise PluginError(
+            f"openbell_api = {wanted!r}: this openbell has version {hookspecs.API} of agent.api; install a "
+            "release of the plugin that is made for it, or another openbell"
+        )
+
+
+def _location(point: EntryPoint) -> str | None:
+    """The file of the plugin's outermost package, found without importing it."""
+    try:
+        found = find_spec(point.module.partition(".")[0])
+    except (ImportError, ValueError):
+        return None
+    return found.origin if found is not None else None
 
 
 def _origin(point: EntryPoint) -> str:

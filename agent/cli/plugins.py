@@ -9,15 +9,23 @@ from pathlib import Path
 import click
 
 from agent.cli.options import config_option, json_option
+from agent.cli.plugins_new import new
+from agent.cli.plugins_test import test
 from agent.config.enabled import enabled_plugins
 from agent.registry import Installed, Registry, load_plugins
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @config_option
 @json_option
-def plugins(config: Path, as_json: bool) -> None:
-    """List the installed plugins, and the kinds of machines and notifiers that they offer."""
+@click.pass_context
+def plugins(context: click.Context, config: Path, as_json: bool) -> None:
+    """List the installed plugins, and the kinds of machines and notifiers that they offer.
+
+    Only those that the configuration enables are imported.
+    """
+    if context.invoked_subcommand is not None:
+        return
     registry = load_plugins(enabled_plugins(config))
     if as_json:
         rows = [{**asdict(one), "kinds": _kinds(registry, one.name)} for one in registry.plugins.values()]
@@ -25,6 +33,10 @@ def plugins(config: Path, as_json: bool) -> None:
         return
     for one in registry.plugins.values():
         click.echo(_line(registry, one))
+
+
+plugins.add_command(new)
+plugins.add_command(test)
 
 
 def _kinds(registry: Registry, plugin: str) -> list[str]:
@@ -38,4 +50,5 @@ def _line(registry: Registry, one: Installed) -> str:
     kinds = ", ".join(_kinds(registry, one.name))
     notes = {"available": f'name it in [plugins] enable = ["{one.name}"] to use it'}
     rest = one.error or kinds or notes.get(one.state, "")
-    return f"{one.name:<16} {one.state:<10} {one.origin + version:<24} {rest}"
+    place = f"  ({one.location})" if one.location else ""
+    return f"{one.name:<16} {one.state:<10} {one.origin + version:<24} {rest}{place}"

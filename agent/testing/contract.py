@@ -19,7 +19,7 @@ from agent.clock import SystemClock
 from agent.registry import Registry
 from agent.testing.canary import CANARY
 from agent.testing.clocks import FastClock
-from agent.testing.server import Exchange, serving
+from agent.testing.server import LAST_WORDS_S, Exchange, serving
 from agent.testing.troubles import Trouble, refusing, trouble_at, words_of_none
 
 TROUBLES = "troubles"
@@ -95,10 +95,12 @@ class Contract:
 
     def __init_subclass__(cls, **more: object) -> None:
         super().__init_subclass__(**more)
-        known = {one.name for one in checks_of(cls).values()} | {TROUBLES}
+        checks = {one.name: one for one in checks_of(cls).values()}
         for name, why in cls.does_not_apply.items():
-            if name not in known:
-                raise TypeError(f"{cls.__name__}: there is no check {name!r}; there are: {sorted(known)}")
+            if name not in checks and name != TROUBLES:
+                raise TypeError(f"{cls.__name__}: there is no check {name!r}; there are: {', '.join(checks)}")
+            if name in checks and checks[name].vital:
+                raise TypeError(f"{cls.__name__}: {name!r} applies to every plugin")
             if not why.strip():
                 raise TypeError(f"{cls.__name__}: {name!r} does not apply, but why? Give the reason")
 
@@ -218,7 +220,8 @@ async def _end_the_rest() -> None:
     for task in rest:
         task.cancel()
     if rest:
-        await asyncio.wait(rest, timeout=1)
+        await asyncio.wait(rest, timeout=0.5)
+    await SystemClock().sleep(LAST_WORDS_S)
 
 
 async def ends_when_cancelled(task: asyncio.Future[Any], patience_s: float) -> bool:

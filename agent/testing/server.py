@@ -11,6 +11,11 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from agent.clock import SystemClock
+
+LAST_WORDS_S = 0.02
+"""So long a connection that was cut off has, to be noticed as closed."""
+
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -51,7 +56,7 @@ class _Served:
         await self._there(self._listen())
 
     async def stop(self) -> None:
-        await self._there(self._runner.cleanup())
+        await self._there(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -61,6 +66,10 @@ class _Served:
             await call
 
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self._loop))
+
+    async def _close(self) -> None:
+        await self._runner.cleanup()
+        await SystemClock().sleep(LAST_WORDS_S)
 
     async def _listen(self) -> None:
         await self._runner.setup()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agent.testing.machine_contract import StateMachineContract
     from agent.testing.stage import Stage
 
-LOOK = 2.0
+LOOK = 1.0
 """How long each weather lasts after the first report, in seconds of the machine's clock."""
 
 _RECORD = "_travelled"
