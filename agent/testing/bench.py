@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -142,8 +142,19 @@ async def run_machine(
         if isinstance(machine, Running):
             task = await stack.enter_async_context(running(machine))
             task.add_done_callback(lambda done: None if done.cancelled() else bench.note(done.exception()))
-        await stack.enter_async_context(_task(_keep_probing(machine, bench, every)))
+        await stack.enter_async_context(probing(machine, bench, every=every))
         yield
+
+
+@asynccontextmanager
+async def probing(machine: object, bench: Bench, *, every: timedelta) -> AsyncIterator[None]:
+    """Probe a machine at once, every `every`, and when it wishes, for as long as the block lasts."""
+    task = asyncio.ensure_future(_keep_probing(machine, bench, every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def probe_once(machine: object, bench: Bench) -> Report:
@@ -164,13 +175,3 @@ async def _keep_probing(machine: object, bench: Bench, every: timedelta) -> None
             report = unknown(CoreReason.PROBE_FAILED, text, bench.clock.now())
         bench.report(report)
         await bench.until_wished(every)
-
-
-@asynccontextmanager
-async def _task(call: Awaitable[None]) -> AsyncIterator[None]:
-    task: asyncio.Future[None] = asyncio.ensure_future(call)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -19,7 +19,8 @@ from agent.clock import SystemClock
 from agent.registry import Registry
 from agent.testing.canary import CANARY
 from agent.testing.clocks import FastClock
-from agent.testing.server import LAST_WORDS_S, Exchange, serving
+from agent.testing.elsewhere import cut_off
+from agent.testing.server import Exchange, serving
 from agent.testing.troubles import Trouble, refusing, trouble_at, words_of_none
 
 TROUBLES = "troubles"
@@ -221,7 +222,7 @@ async def _end_the_rest() -> None:
         task.cancel()
     if rest:
         await asyncio.wait(rest, timeout=0.5)
-    await SystemClock().sleep(LAST_WORDS_S)
+    await cut_off()
 
 
 async def ends_when_cancelled(task: asyncio.Future[Any], patience_s: float) -> bool:

@@ -51,15 +51,24 @@ def open_package(named: str) -> Package:
 
 
 def _open_folder(folder: Path) -> Package:
-    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    project = _toml(folder / "pyproject.toml").get("project", {})
     modules = project.get("entry-points", {}).get(PROJECT, {})
     if not modules:
-        raise PluginError(f'{folder}/pyproject.toml: no [project.entry-points.{PROJECT}]; name the plugin there')
+        raise PluginError(
+            f"{folder}/pyproject.toml: no [project.entry-points.{PROJECT}]; name the plugin there"
+        )
     for place in (folder, folder / "src"):
         if place.is_dir() and str(place) not in sys.path:
             sys.path.insert(0, str(place))
     sample = folder / SAMPLE
-    return Package(modules, folder, tomllib.loads(sample.read_text("utf-8")) if sample.is_file() else None)
+    return Package(modules, folder, _toml(sample) if sample.is_file() else None)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PluginError(f"{path}: {error}") from error
 
 
 def contracts_of(package: Package) -> Sequence[type[Contract]]:
@@ -119,9 +128,7 @@ def _load(name: str, module: str) -> Registry:
     return registry
 
 
-def _make(
-    family: type[Contract], module: str, kind: str, settings: Mapping[str, object]
-) -> type[Contract]:
+def _make(family: type[Contract], module: str, kind: str, settings: Mapping[str, object]) -> type[Contract]:
     def read(self: Contract, url: str) -> Mapping[str, object]:
         return settings
 

@@ -25,9 +25,17 @@ class Footprint:
 
     @classmethod
     def now(cls) -> Footprint:
-        gc.collect()
         threads = (one for one in threading.enumerate() if not one.name.startswith(f"{POOL}-"))
         return cls(frozenset(asyncio.all_tasks()), frozenset(threads), frozenset(_sockets()))
+
+    @classmethod
+    def left(cls, before: Footprint) -> list[str]:
+        """What is here now and was not before; what is merely not collected yet does not count."""
+        left = cls.now().left_since(before)
+        if left:
+            gc.collect()
+            left = cls.now().left_since(before)
+        return left
 
     def left_since(self, before: Footprint) -> list[str]:
         """What is here and was not before, in words."""

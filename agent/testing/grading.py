@@ -69,7 +69,9 @@ def grade(results: Sequence[Result]) -> Grade:
 def badge(earned: Grade) -> str:
     """A line of Markdown for the README."""
     label = quote("openbell conformance")
-    return f"![openbell conformance {earned}](https://img.shields.io/badge/{label}-{earned}-{_COLORS[earned]})"
+    return (
+        f"![openbell conformance {earned}](https://img.shields.io/badge/{label}-{earned}-{_COLORS[earned]})"
+    )
 
 
 def _any(results: Iterable[Result], outcome: Outcome) -> bool:

@@ -24,6 +24,9 @@ from agent.testing.weather import telling
 
 FEED = "feed"
 
+LONG_ENOUGH = 2.0
+"""So many seconds of its clock a machine has to come to what it may leave behind."""
+
 
 class StateMachineContract(Contract):
     """Holds one kind of machine to what the agent relies on."""
@@ -128,11 +131,10 @@ class StateMachineContract(Contract):
             for _ in range(2):
                 stage.bench.reports.clear()
                 task = asyncio.ensure_future(stage.machine.run())
-                accompanied = asyncio.ensure_future(stage.accompany(stage.machine))
                 try:
-                    await self._until_healthy(stage, task)
+                    async with stage.surrounded():
+                        await self._until_healthy(stage, task)
                 finally:
-                    accompanied.cancel()
                     ended = await ends_when_cancelled(task, self.patience_s)
                 assert ended, "run() goes on after it was cancelled: let CancelledError pass"
 
@@ -143,11 +145,10 @@ class StateMachineContract(Contract):
             before = Footprint.now()
             async with self.stage(exchange) as stage, stage.running():
                 await self.until(lambda: stage.bench.reports, lambda: "it reports nothing at all")
-                if self.healthy is not None:
-                    await self._until_healthy(stage)
+                await self.clock.sleep(LONG_ENOUGH)
             await self.until(
-                lambda: not Footprint.now().left_since(before),
-                lambda: f"left behind: {', '.join(Footprint.now().left_since(before))}",
+                lambda: not Footprint.left(before),
+                lambda: f"left behind: {', '.join(Footprint.left(before))}",
             )
 
     @check()

@@ -128,8 +128,8 @@ class NotifierContract(Contract):
             async with self._built(exchange) as notifier:
                 await notifier.send(make_notice())
             await self.until(
-                lambda: not Footprint.now().left_since(before),
-                lambda: f"left behind: {', '.join(Footprint.now().left_since(before))}",
+                lambda: not Footprint.left(before),
+                lambda: f"left behind: {', '.join(Footprint.left(before))}",
             )
 
     @check(vital=True)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from agent.clock import SystemClock
-
-LAST_WORDS_S = 0.02
-"""So long a connection that was cut off has, to be noticed as closed."""
+from agent.testing.elsewhere import Elsewhere
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,8 +39,7 @@ class _Served:
         self.exchange = Exchange("")
         self._answer = answer
         self._tls = tls
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="contract's server", daemon=True)
+        self._elsewhere = Elsewhere("contract's server")
         application = web.Application(client_max_size=1024**2)
         application.router.add_route("*", "/{path:.*}", self._hear)
         self._runner = web.AppRunner(
@@ -52,24 +47,12 @@ class _Served:
         )
 
     async def start(self) -> None:
-        self._thread.start()
-        await self._there(self._listen())
+        self._elsewhere.start()
+        await asyncio.wrap_future(self._elsewhere.submit(self._listen()))
 
     async def stop(self) -> None:
-        await self._there(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _there(self, call: Awaitable[None]) -> None:
-        async def run() -> None:
-            await call
-
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self._loop))
-
-    async def _close(self) -> None:
-        await self._runner.cleanup()
-        await SystemClock().sleep(LAST_WORDS_S)
+        await asyncio.wrap_future(self._elsewhere.submit(self._runner.cleanup()))
+        self._elsewhere.stop()
 
     async def _listen(self) -> None:
         await self._runner.setup()

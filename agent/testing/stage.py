@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,8 +17,10 @@ from agent.errors import PluginError
 from agent.model import Machine, Report
 from agent.registry import MachineKind
 from agent.runtime.border import admit
-from agent.testing.bench import Bench, run_machine
+from agent.testing.bench import Bench, probing, run_machine
 from agent.testing.canary import words_of
+
+EVERY = timedelta(seconds=2)
 
 Word = tuple[str, str]
 """A state and its reason."""
@@ -50,9 +52,13 @@ class Stage:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run and probe the machine, and have its surroundings do their part."""
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(run_machine(self.machine, self.bench, every=timedelta(seconds=2)))
-            await stack.enter_async_context(self._accompanied())
+        async with run_machine(self.machine, self.bench, every=EVERY), self._accompanied():
+            yield
+
+    @asynccontextmanager
+    async def surrounded(self) -> AsyncIterator[None]:
+        """The same without the machine's own `run`."""
+        async with probing(self.machine, self.bench, every=EVERY), self._accompanied():
             yield
 
     @asynccontextmanager

@@ -37,6 +37,7 @@ class TestKiteFeed(StateMachineContract):
     healthy = ("CONNECTED", "TICKING")
     credential = "kite"
     classes = CLASSES
+    pace = 20
     quiet_tries = 1  # one in five minutes, so that a dead line is known before the bell
 
     def settings(self, url: str) -> Mapping[str, object]:
@@ -75,6 +76,7 @@ class TestJsonFeed(StateMachineContract):
     kind = "json-feed"
     healthy = ("CONNECTED", "TICKING")
     classes = CLASSES
+    pace = 20
     quiet_tries = 1  # one in five minutes, so that a dead line is known before the bell
     is_mute = False
 
@@ -99,6 +101,7 @@ class TestJsonFeed(StateMachineContract):
 class TestPushedFeed(StateMachineContract):
     plugin = "plugins.feed"
     kind = "pushed-feed"
+    pace = 20
     healthy = ("CONNECTED", "TICKING")
     does_not_apply = {
         "troubles": "a trading process pushes to it; it asks nobody",
