@@ -37,7 +37,7 @@ class Names:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.plugin):
             raise PluginError(
-                f'{self.plugin!r} is no plugin name: expected lower-case words such as "margin" or "my-broker"'
+                f"{self.plugin!r} is no plugin name: expected lower-case words as in 'margin' or 'my-broker'"
             )
 
     @property

@@ -17,7 +17,7 @@ from agent.config.schema import MachineTable, NotifierTable
 from agent.errors import PluginError
 from agent.hookspecs import PROJECT
 from agent.registry import BUILT_IN, Registry
-from agent.testing.contract import Contract, checks_of
+from agent.testing.contract import Contract
 from agent.testing.login_contract import LoginContract
 from agent.testing.machine_contract import StateMachineContract
 from agent.testing.notifier_contract import NotifierContract
@@ -43,9 +43,9 @@ def open_package(named: str) -> Package:
     points = {point.name: point.value for point in entry_points(group=PROJECT)}
     known = BUILT_IN | points
     if named not in known:
-        installed = ", ".join(sorted(known))
+        names = ", ".join(sorted(known))
         raise PluginError(
-            f"{named}: neither a folder with a pyproject.toml nor an installed plugin (installed: {installed})"
+            f"{named}: neither a folder with a pyproject.toml nor an installed plugin (installed: {names})"
         )
     return Package({named: known[named]})
 
@@ -88,10 +88,14 @@ def _written(tests: Path) -> Iterator[type[Contract]]:
     """The test classes that derive from a contract. Raises `PluginError` for a file that is no Python."""
     for path in sorted(tests.rglob("test_*.py")):
         module = _import(path)
-        for one in vars(module).values():
-            if inspect.isclass(one) and issubclass(one, Contract) and one.__module__ == module.__name__:
-                if one.__name__.startswith("Test") and checks_of(one):
-                    yield one
+        yield from (one for one in vars(module).values() if _is_contract(one, module))
+
+
+def _is_contract(one: object, module: ModuleType) -> bool:
+    """Whether pytest would run it: a class of this very file that derives from a contract."""
+    if not inspect.isclass(one) or not issubclass(one, Contract):
+        return False
+    return one.__module__ == module.__name__ and one.__name__.startswith("Test")
 
 
 def _import(path: Path) -> ModuleType:

@@ -58,6 +58,7 @@ def test_an_installed_plugin_is_listed_and_not_imported(install) -> None:
         "1.2",
         None,
     )
+    assert Path(listed.location or "").name == "stranger_positions.py"
 
 
 def test_a_named_plugin_offers_its_kinds(install) -> None:
@@ -90,6 +91,11 @@ def test_a_named_plugin_offers_its_kinds(install) -> None:
             id="an argument that no hook has",
         ),
         pytest.param(GOOD.format(kind="kite-feed"), "feed's already", id="a kind that is taken"),
+        pytest.param(
+            GOOD.format(kind="lamp") + "openbell_api = 2\n",
+            "openbell_api = 2: this openbell has version 1 of agent.api; install a release",
+            id="made for another openbell",
+        ),
         pytest.param(GOOD.format(kind="agent"), "core's own", id="a reserved kind"),
     ],
 )
@@ -102,6 +108,11 @@ def test_a_broken_plugin_costs_itself_alone_and_is_listed_with_its_error(install
     assert word in (broken.error or "")
     assert "positions" in registry.machines
     assert "kite-feed" in registry.machines
+
+
+def test_a_plugin_may_say_which_version_of_the_api_it_needs(install) -> None:
+    install("positions", GOOD.format(kind="positions") + "openbell_api = 1\n")
+    assert load_plugins(["positions"]).plugins["positions"].state == "loaded"
 
 
 def test_what_a_plugin_registered_before_it_raised_is_dropped(install) -> None:

@@ -25,6 +25,8 @@ from agent.model import UNKNOWN, CoreReason, Report
 from agent.registry import load_plugins
 from agent.runtime.agent import Agent
 from agent.settings import format_duration
+from agent.testing.contract import Contract, checks_of
+from agent.testing.grading import Grade
 from agent.web.routes import SCOPES
 from agent.web.server import WebServer
 
@@ -63,12 +65,38 @@ def test_the_context_and_the_report_are_documented() -> None:
 
 
 def test_the_test_kit_is_documented() -> None:
-    made_there = {
-        name
-        for name, one in vars(agent.testing).items()
-        if not name.startswith("_") and getattr(one, "__module__", "") == "agent.testing"
+    assert set(PLUGINS["The test kit"].tables()[0]) == set(agent.testing.__all__)
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [agent.testing.StateMachineContract, agent.testing.NotifierContract, agent.testing.LoginContract],
+)
+def test_every_check_of_a_contract_is_documented(contract: type[Contract]) -> None:
+    rows = PLUGINS[f"`{contract.__name__}`"].tables()[0]
+    checks = {check.name: check for check in checks_of(contract).values()}
+    assert list(rows) == list(checks)
+    assert [name for name, cells in rows.items() if ("**vital**" in cells[0]) != checks[name].vital] == []
+
+
+def test_all_that_a_contract_can_say_is_documented() -> None:
+    said = {word for cell in re.findall(r"^\| (`[^|]*) \|", PLUGINS["The contracts"].text, re.MULTILINE)
+            for word in re.findall(r"`(\w+)", cell)}  # fmt: skip
+    families = (
+        agent.testing.StateMachineContract,
+        agent.testing.NotifierContract,
+        agent.testing.LoginContract,
+    )
+    known = {name for family in families for kind in family.__mro__ for name in vars(kind)}
+    assert [name for name in said if name not in known] == []
+    declared = {name for family in (Contract, *families) for name in inspect.get_annotations(family)}
+    assert declared - {"folder", "clock", "refuses_canary"} <= said
+
+
+def test_every_grade_is_documented_as_it_is_told() -> None:
+    assert {name: cells[0] for name, cells in PLUGINS["The grades"].tables()[0].items()} == {
+        grade.value: grade.meaning for grade in Grade
     }
-    assert set(PLUGINS["The test kit"].tables()[0]) == made_there - {"P", "R"}
 
 
 def test_the_tutorial_shows_the_example_as_it_is() -> None:
@@ -120,7 +148,13 @@ def test_every_endpoint_is_documented_with_its_scope(served: dict[tuple[str, str
 def commands() -> dict[str, click.Command]:
     context = click.Context(program)
     found = {name: program.get_command(context, name) for name in program.list_commands(context)}
-    return {name: command for name, command in found.items() if command is not None}
+    known = {name: command for name, command in found.items() if command is not None}
+    groups = {name: command for name, command in known.items() if isinstance(command, click.Group)}
+    return known | {
+        f"{name} {below}": command
+        for name, group in groups.items()
+        for below, command in group.commands.items()
+    }
 
 
 SHARED = {"--config", "--url", "--json"}

@@ -1,4 +1,4 @@
-"""The plugin's machine, on the agent's own test bench."""
+"""The plugin keeps openbell's contracts, and its machine does what it says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,32 @@ import json
 
 from openbell_positions import Positions, PositionsSettings
 
-from agent.testing import Bench
+from agent.testing import Arrival, Bench, NotifierContract, StateMachineContract
+
+
+class TestPositionsContract(StateMachineContract):
+    plugin = "openbell_positions"
+    kind = "positions-file"
+    healthy = ("OPEN", "HELD")
+    does_not_apply = {"troubles": "it reads a file, and asks nobody"}
+
+    def settings(self, url):
+        path = self.folder / "positions.json"
+        path.write_text(json.dumps({"RELIANCE": 50}))
+        return {"path": path}
+
+
+class TestFileContract(NotifierContract):
+    plugin = "openbell_positions"
+    kind = "file"
+    does_not_apply = {"troubles": "it writes to a file, and asks nobody"}
+
+    def settings(self, url):
+        return {"path": self.folder / "notices.jsonl"}
+
+    def arrivals(self, exchange):
+        lines = (self.folder / "notices.jsonl").read_text().splitlines()
+        return [Arrival(json.loads(line)["id"], line) for line in lines]
 
 
 def test_an_open_position_is_seen(tmp_path) -> None:

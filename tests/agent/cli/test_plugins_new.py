@@ -1,4 +1,4 @@
-"""A package that `openbell plugins new` writes passes its own tests, is graded A, and is never overwritten."""
+"""What `openbell plugins new` writes passes its own tests, is graded A, and overwrites nothing."""
 
 from __future__ import annotations
 

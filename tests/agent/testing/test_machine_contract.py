@@ -46,9 +46,7 @@ class SoundContract(StateMachineContract):
 def contract_of(machine: type, **more: object) -> type[StateMachineContract]:
     """The contract for another machine, or told in another way."""
     assert sys.modules[wrong.__name__] is wrong
-    return type(
-        "Impatient", (SoundContract,), {"kind": machine.__name__, "pace": 20, **more}
-    )
+    return type("Impatient", (SoundContract,), {"kind": machine.__name__, "pace": 20, **more})
 
 
 class TestSound(SoundContract):

@@ -20,6 +20,8 @@ from agent.api import (
     hookimpl,
 )
 
+openbell_api = 1
+
 
 class PositionsSettings(Settings):
     """`[machines.NAME]` with `kind = "positions-file"`."""
