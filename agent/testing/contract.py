@@ -84,7 +84,7 @@ class Contract:
     """The kind that is held to the contract."""
     does_not_apply: ClassVar[Mapping[str, str]] = {}
     """Checks that this kind has no part in, each with the reason; `troubles` is all of them."""
-    pace: ClassVar[float] = 10.0
+    pace: ClassVar[float] = 20.0
     """How many times as fast as the real one the plugin's clock runs."""
     patience_s: ClassVar[float] = 10.0
     """How long, in real time, a check waits for what must happen."""
@@ -187,6 +187,14 @@ class Contract:
     async def pause(self, seconds: float) -> None:
         """Wait in real time."""
         await SystemClock().sleep(seconds)
+
+    async def let_it_wait(self, attempt: asyncio.Future[Any], exchange: Exchange) -> None:
+        """Until an attempt waits for its answer, or has ended."""
+        for _ in range(20):
+            if attempt.done() or exchange.requests:
+                break
+            await self.pause(0.01)
+        await self.pause(0.02)
 
     async def until(self, holds: Callable[[], object], otherwise: Callable[[], str]) -> None:
         """Wait for a condition for as long as the patience lasts; `otherwise` says what was instead."""

@@ -14,7 +14,7 @@ from agent.errors import LoginError
 from agent.runtime.outbound import Outbound
 from agent.testing.bench import Bench
 from agent.testing.canary import CANARY, find_leaks, listening, words_of
-from agent.testing.contract import Contract, NotShown, check
+from agent.testing.contract import TROUBLES, Contract, DoesNotApply, NotShown, check
 from agent.testing.memory import MemoryCredential
 from agent.testing.server import Exchange
 from agent.testing.troubles import Trouble
@@ -102,7 +102,9 @@ class LoginContract(Contract):
         """A broker in trouble makes a LoginError, and changes nothing."""
         if not self.good_query:
             raise NotShown("say what a query looks like that is of the right form: `good_query`")
-        for trouble in filter(self.applies, Trouble):
+        if TROUBLES in self.does_not_apply:
+            raise DoesNotApply(f"does not apply: {self.does_not_apply[TROUBLES]}")
+        for trouble in Trouble:
             async with self.trouble(trouble) as exchange, self.desk(exchange) as desk:
                 await self._refused(desk, self.good_query, f"at a broker in trouble ({trouble})")
                 assert desk.value == FORMER, f"a broker in trouble ({trouble}) changed the credential"

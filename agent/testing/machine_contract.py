@@ -99,7 +99,7 @@ class StateMachineContract(Contract):
             if not stage.probe_is_async:
                 raise DoesNotApply("does not apply: its probe is a plain def, and nobody can cancel a thread")
             probe = asyncio.ensure_future(probe_once(stage.machine, stage.bench))
-            await self._let_it_wait(probe, exchange)
+            await self.let_it_wait(probe, exchange)
             obeys = await ends_when_cancelled(probe, self.patience_s)
             assert obeys, "the probe goes on after it was cancelled: let CancelledError pass"
 
@@ -112,7 +112,7 @@ class StateMachineContract(Contract):
             self.stage(exchange, CANARY) as stage,
         ):
             probe = asyncio.ensure_future(probe_once(stage.machine, stage.bench))
-            await self._let_it_wait(probe, exchange)
+            await self.let_it_wait(probe, exchange)
             gap = longest_gap()
             assert gap < self.patience_s / 2, (
                 f"the probe held up everybody for {gap:.1f} s: make it a plain def"
@@ -267,14 +267,6 @@ class StateMachineContract(Contract):
     def _silence(self) -> Any:
         """Another side that never answers; for a machine without one, whatever it has."""
         return self.trouble(Trouble.TIMEOUT) if self.applies(Trouble.TIMEOUT) else self.well()
-
-    async def _let_it_wait(self, probe: asyncio.Future[Any], exchange: Exchange) -> None:
-        """Until the probe waits for an answer, or has ended."""
-        for _ in range(20):
-            if probe.done() or exchange.requests:
-                break
-            await self.pause(0.01)
-        await self.pause(0.05)
 
     async def _tour(self) -> Tour:
         return await travel(self)

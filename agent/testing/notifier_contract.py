@@ -102,7 +102,7 @@ class NotifierContract(Contract):
         """An attempt that gets no answer ends when it is cancelled."""
         async with self._silence() as exchange, self._built(exchange) as notifier:
             attempt = asyncio.ensure_future(_outcome(notifier, make_notice()))
-            await self.pause(0.2)
+            await self.let_it_wait(attempt, exchange)
             obeys = await ends_when_cancelled(attempt, self.patience_s)
             assert obeys, "the attempt goes on after it was cancelled: let CancelledError pass"
 
@@ -115,7 +115,7 @@ class NotifierContract(Contract):
             self._built(exchange) as notifier,
         ):
             attempt = asyncio.ensure_future(_outcome(notifier, make_notice()))
-            await self.pause(0.2)
+            await self.let_it_wait(attempt, exchange)
             await ends_when_cancelled(attempt, self.patience_s)
             gap = longest_gap()
             assert gap < self.patience_s / 2, f"the attempt held up everybody for {gap:.1f} s"

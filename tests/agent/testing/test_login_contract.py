@@ -18,7 +18,6 @@ from . import wrong_logins as wrong
 class SoundContract(LoginContract):
     plugin = wrong.__name__
     kind = "Sound"
-    pace = 20
     credential = "broker"
     good_query = {"code": "goodCode"}
     bad_queries = ({"error": "cancelled"}, {"code": "neverGivenOut"})
@@ -71,6 +70,12 @@ def test_a_login_that_breaks_a_promise_fails_its_check(name, login, word) -> Non
 
 def test_every_check_is_failed_by_some_login() -> None:
     assert {check.name for check in checks_of(LoginContract).values()} == {row[0] for row in BROKEN}
+
+
+def test_troubles_that_do_not_apply_are_said_with_their_reason() -> None:
+    contract = contract_of(wrong.Sound, does_not_apply={"troubles": "it asks nobody"})
+    result = hold(contract, "survives_the_brokers_troubles")
+    assert (result.outcome, result.why) == (Outcome.DOES_NOT_APPLY, "it asks nobody")
 
 
 @pytest.mark.parametrize(

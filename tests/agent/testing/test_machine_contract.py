@@ -46,7 +46,7 @@ class SoundContract(StateMachineContract):
 def contract_of(machine: type, **more: object) -> type[StateMachineContract]:
     """The contract for another machine, or told in another way."""
     assert sys.modules[wrong.__name__] is wrong
-    return type("Impatient", (SoundContract,), {"kind": machine.__name__, "pace": 20, **more})
+    return type("Impatient", (SoundContract,), {"kind": machine.__name__, **more})
 
 
 class TestSound(SoundContract):
@@ -96,7 +96,7 @@ OUT_OF_PLACE = {
     [pytest.param(*row, id=f"{row[0]}-{row[1].__name__}") for row in BROKEN],
 )
 def test_a_machine_that_breaks_a_promise_fails_its_check(name, machine, word) -> None:
-    patience_s = 1.5 if name in IN_STEPS else 0.5
+    patience_s = 1.5 if name in IN_STEPS else 0.4
     contract = contract_of(machine, patience_s=patience_s, does_not_apply=OUT_OF_PLACE.get(name, {}))
     result = hold(contract, name)
     assert (result.outcome, word in result.why) == (Outcome.FAILED, True), result.why

@@ -111,7 +111,7 @@ class NeverHealthy(Sound):
 
 class KeepsOn(Sound):
     async def probe(self) -> Report:
-        for _ in range(3):
+        for _ in range(2):
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
         return self.say("FINE")
@@ -144,7 +144,7 @@ class RunsOnce(Sound):
 class RunsOn(Sound):
     async def run(self) -> None:
         self.context.report(await self.probe())
-        for _ in range(3):
+        for _ in range(2):
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 

@@ -67,7 +67,7 @@ async def new_token(url: str) -> str:
 class TestKiteLoginAsMachine(KiteBroker, StateMachineContract):
     healthy = ("VALID", "VERIFIED")
     credential = "kite"
-    pace = 8
+    pace = 10
     classes = {
         Trouble.UNAUTHORIZED: "REFUSED",
         Trouble.FORBIDDEN: "FORBIDDEN",
@@ -89,7 +89,7 @@ class TestKiteLoginAsMachine(KiteBroker, StateMachineContract):
 
 class TestKiteLoginAsLogin(KiteBroker, LoginContract):
     credential = "kite"
-    pace = 8
+    pace = 10
     good_query = {"status": "success", "request_token": "aRequestToken"}
     bad_queries = (
         {"status": "cancelled"},

@@ -37,7 +37,6 @@ class TestKiteFeed(StateMachineContract):
     healthy = ("CONNECTED", "TICKING")
     credential = "kite"
     classes = CLASSES
-    pace = 20
     quiet_tries = 1  # one in five minutes, so that a dead line is known before the bell
 
     def settings(self, url: str) -> Mapping[str, object]:
@@ -76,7 +75,6 @@ class TestJsonFeed(StateMachineContract):
     kind = "json-feed"
     healthy = ("CONNECTED", "TICKING")
     classes = CLASSES
-    pace = 20
     quiet_tries = 1  # one in five minutes, so that a dead line is known before the bell
     is_mute = False
 
@@ -101,7 +99,6 @@ class TestJsonFeed(StateMachineContract):
 class TestPushedFeed(StateMachineContract):
     plugin = "plugins.feed"
     kind = "pushed-feed"
-    pace = 20
     healthy = ("CONNECTED", "TICKING")
     does_not_apply = {
         "troubles": "a trading process pushes to it; it asks nobody",

@@ -21,7 +21,7 @@ REFERENCE = re.compile(r"Notice (\w+)")
 class TestWebhook(NotifierContract):
     plugin = "plugins.notifiers"
     kind = "webhook"
-    pace = 20
+    pace = 60
 
     def settings(self, url: str) -> Mapping[str, object]:
         return {"url": f"{url}/hooks/{CANARY}", "allow_private": True}
@@ -33,7 +33,7 @@ class TestWebhook(NotifierContract):
 class TestSlackWebhook(NotifierContract):
     plugin = "plugins.notifiers"
     kind = "slack"
-    pace = 20
+    pace = 60
 
     def settings(self, url: str) -> Mapping[str, object]:
         return {"webhook_url": f"{url}/services/{CANARY}", "allow_private": True}
@@ -95,7 +95,7 @@ class MailServer:
 class TestEmail(NotifierContract):
     plugin = "plugins.notifiers"
     kind = "email"
-    pace = 20
+    pace = 60
     permanent = frozenset({Trouble.UNAUTHORIZED, Trouble.FORBIDDEN})
     wishes_pauses = False
 
