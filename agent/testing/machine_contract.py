@@ -3,61 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, ClassVar
 
-from agent.abilities import Actions, Running, Verdict
+from agent.abilities import Actions, Running
 from agent.errors import ActionError
-from agent.model import Expectation, Report
-from agent.registry import MachineKind
-from agent.runtime.outbound import Outbound
-from agent.testing.bench import Bench, probe_once
+from agent.model import Expectation
+from agent.testing.alone import ends_when_cancelled, watched_loop
+from agent.testing.bench import probe_once
 from agent.testing.canary import CANARY, find_leaks, holds_secret, words_of
-from agent.testing.contract import Contract, DoesNotApply, NotShown, check, ends_when_cancelled, watched_loop
+from agent.testing.contract import DoesNotApply, NotShown, check
 from agent.testing.footprint import Footprint
-from agent.testing.server import Exchange
-from agent.testing.stage import Stage, Word, changed_by_json
+from agent.testing.stage import changed_by_json
+from agent.testing.staging import StagedMachine
 from agent.testing.tour import Tour, travel
 from agent.testing.troubles import Trouble
 from agent.testing.weather import telling
-
-FEED = "feed"
 
 LONG_ENOUGH = 2.0
 """So many seconds of its clock a machine has to come to what it may leave behind."""
 
 
-class StateMachineContract(Contract):
+class StateMachineContract(StagedMachine):
     """Holds one kind of machine to what the agent relies on."""
-
-    healthy: ClassVar[Word | None] = None
-    """The state and the reason that it reports while all is well."""
-    classes: ClassVar[Mapping[Trouble, str]] = {}
-    """What it calls each trouble: by default a reason, see `classify`."""
-    credential: ClassVar[str | None] = None
-    """The name of the credential that it uses, if it uses one."""
-    quiet_tries: ClassVar[int] = 0
-    """How often a feed may try to connect, within minutes, while nothing is expected of it."""
-
-    refuses_canary = True
-
-    # -- what an author says ------------------------------------------------------------------
-
-    def classify(self, report: Report) -> str:
-        """The word by which a report tells a trouble."""
-        return report.reason
-
-    async def token(self, exchange: Exchange) -> str:
-        """A credential that the other side takes while all is well; asked for another, gives another."""
-        return f"goodToken{len(exchange.requests)}"
-
-    async def accompany(self, machine: Any) -> None:
-        """What others do to the machine while all is well, such as pushing it reports; until cancelled."""
-
-    async def mute(self, exchange: Exchange) -> None:
-        """From now on the other side sends heartbeats, and no data."""
-        raise NotShown("say how the feed falls mute: override `mute`")
 
     # -- the checks ---------------------------------------------------------------------------
 
@@ -90,12 +56,12 @@ class StateMachineContract(Contract):
     async def test_becomes_healthy(self) -> None:
         """While all is well it says so."""
         async with self.well() as exchange, self.stage(exchange) as stage, stage.running():
-            await self._until_healthy(stage)
+            await self.until_healthy(stage)
 
     @check(vital=True)
     async def test_probe_obeys_cancel(self) -> None:
         """A probe that gets no answer ends when it is cancelled."""
-        async with self._silence() as exchange, self.stage(exchange, CANARY) as stage:
+        async with self.silence() as exchange, self.stage(exchange, CANARY) as stage:
             if not stage.probe_is_async:
                 raise DoesNotApply("does not apply: its probe is a plain def, and nobody can cancel a thread")
             probe = asyncio.ensure_future(probe_once(stage.machine, stage.bench))
@@ -108,7 +74,7 @@ class StateMachineContract(Contract):
         """A probe that gets no answer neither blocks the event loop nor lasts for ever in its thread."""
         async with (
             watched_loop() as longest_gap,
-            self._silence() as exchange,
+            self.silence() as exchange,
             self.stage(exchange, CANARY) as stage,
         ):
             probe = asyncio.ensure_future(probe_once(stage.machine, stage.bench))
@@ -133,7 +99,7 @@ class StateMachineContract(Contract):
                 task = asyncio.ensure_future(stage.machine.run())
                 try:
                     async with stage.surrounded():
-                        await self._until_healthy(stage, task)
+                        await self.until_healthy(stage, task)
                 finally:
                     ended = await ends_when_cancelled(task, self.patience_s)
                 assert ended, "run() goes on after it was cancelled: let CancelledError pass"
@@ -154,28 +120,28 @@ class StateMachineContract(Contract):
     @check()
     async def test_takes_a_new_credential(self) -> None:
         """A new credential is used as soon as it is there, without a restart."""
-        credential = self._require_credential()
+        credential = self.require_credential()
         for poor in (None, CANARY):
             async with self.well() as exchange, self.stage(exchange, poor) as stage, stage.running():
-                await self._until(stage, lambda word: word != self.healthy, "it has no good credential yet")
+                await self.until_unhealthy(stage, "it has no good credential yet")
                 if poor is not None:
-                    await self._until_turned_away(stage, credential)
+                    await self.until_turned_away(stage, credential)
                 stage.bench.credential(credential).put(await self.token(exchange))
-                await self._until_healthy(stage)
+                await self.until_healthy(stage)
 
     @check()
     async def test_detects_mute(self) -> None:
         """A feed that goes mute while its heartbeats flow is noticed."""
-        self._require_feed()
+        self.require_feed()
         async with self.well() as exchange, self.stage(exchange) as stage, stage.running():
-            await self._until_healthy(stage)
+            await self.until_healthy(stage)
             await self.mute(exchange)
-            await self._until(stage, lambda word: word != self.healthy, "it had to notice that no data comes")
+            await self.until_unhealthy(stage, "it had to notice that no data comes")
 
     @check()
     async def test_tries_nothing_unexpected(self) -> None:
         """Where the market's phase expects nothing of it, it asks nobody."""
-        self._require_feed()
+        self.require_feed()
         async with self.trouble(Trouble.SERVER_ERROR) as exchange:  # noqa: SIM117 - one after the other
             async with self.stage(exchange, CANARY) as stage:
                 stage.bench.expectation.set(Expectation.NOTHING)
@@ -212,105 +178,5 @@ class StateMachineContract(Contract):
     test_classes_dns = telling(Trouble.DNS)
     test_classes_tls = telling(Trouble.TLS)
 
-    # -- how they are done --------------------------------------------------------------------
-
-    def kind_offered(self) -> MachineKind:
-        """The kind as the plugin registers it."""
-        registry = self.offers()
-        if self.kind not in registry.machines:
-            known = ", ".join(sorted(registry.machines)) or "none"
-            raise AssertionError(f"{self.plugin} offers no machine {self.kind!r}; it offers: {known}")
-        return registry.machines[self.kind]
-
-    @asynccontextmanager
-    async def stage(self, exchange: Exchange, token: str | None = "") -> AsyncIterator[Stage]:
-        """The machine, built to talk to this other side; with a credential that it takes, unless told."""
-        kind = self.kind_offered()
-        settings = self.read(kind.settings, exchange.url)
-        outbound = Outbound("openbell-contract")
-        bench = Bench(self.clock, name=self.kind, session=outbound.open(), data_folder=self.folder)
-        if self.credential is not None:
-            bench.add_credential(self.credential, await self.token(exchange) if token == "" else token)
-        try:
-            yield Stage(kind, settings, bench, kind.factory(settings, bench), self.accompany)
-        finally:
-            await outbound.close()
-
-    async def meet(self, trouble: Trouble) -> None:
-        """See the trouble called by its name, and the credential lost by a refusal alone."""
-        if trouble not in self.classes:
-            raise NotShown(f"say what it calls this: `classes = {{Trouble.{trouble.name}: ...}}`")
-        wanted = self.classes[trouble]
-        async with (
-            self.trouble(trouble) as exchange,
-            self.stage(exchange, CANARY) as stage,
-            stage.running(),
-        ):
-            await self.until(
-                lambda: any(self.classify(report) == wanted for report in stage.bench.reports),
-                lambda: f"expected {wanted!r}; it said {stage.said or 'nothing'}{_raised(stage)}",
-            )
-            assert self.healthy not in stage.said, f"it calls itself healthy: {self.healthy}"
-            self._judge(trouble, stage)
-
-    def _judge(self, trouble: Trouble, stage: Stage) -> None:
-        """A network in trouble must not cost a good credential; only the broker's word may."""
-        if self.credential is None:
-            return
-        verdict = stage.bench.credential(self.credential).state.value.verdict
-        if trouble is Trouble.UNAUTHORIZED:
-            spared = verdict not in (Verdict.REFUSED, Verdict.DOUBTED)
-            assert not spared, "the broker refused the credential: say so by `refuse` or `doubt`"
-        elif trouble is not Trouble.FORBIDDEN:
-            assert verdict is not Verdict.REFUSED, "the credential is given up, and nobody refused it"
-
-    def _silence(self) -> Any:
-        """Another side that never answers; for a machine without one, whatever it has."""
-        return self.trouble(Trouble.TIMEOUT) if self.applies(Trouble.TIMEOUT) else self.well()
-
     async def _tour(self) -> Tour:
         return await travel(self)
-
-    async def _until_healthy(self, stage: Stage, run: asyncio.Future[Any] | None = None) -> None:
-        if self.healthy is None:
-            raise NotShown("say the state and reason of a healthy machine: `healthy = (state, reason)`")
-        await self._until(stage, lambda word: word == self.healthy, f"expected {self.healthy}", run)
-
-    async def _until(
-        self,
-        stage: Stage,
-        holds: Callable[[Word], bool],
-        wanted: str,
-        run: asyncio.Future[Any] | None = None,
-    ) -> None:
-        """Until the latest report is one that `holds`; no waiting once `run` has ended."""
-        await self.until(
-            lambda: (stage.said and holds(stage.said[-1])) or (run is not None and run.done()),
-            lambda: f"{wanted}; it said {stage.said or 'nothing'}{_raised(stage)}",
-        )
-        if run is not None and run.done():
-            raise AssertionError(f"run() ended by itself: {run.exception()!r}")
-
-    async def _until_turned_away(self, stage: Stage, name: str) -> None:
-        """Until the machine has said that the other side does not take its credential."""
-        credential = stage.bench.credential(name)
-        await self.until(
-            lambda: credential.state.value.usable is None,
-            lambda: f"it had to refuse or doubt a bad credential; it said {stage.said}",
-        )
-
-    def _require_credential(self) -> str:
-        has_field = "credential" in self.kind_offered().settings.model_fields
-        if self.credential is None and not has_field:
-            raise DoesNotApply("does not apply: its settings name no credential")
-        if self.credential is None:
-            raise NotShown('say the name of its credential: `credential = "kite"`')
-        return self.credential
-
-    def _require_feed(self) -> None:
-        if self.kind_offered().role != FEED:
-            raise DoesNotApply("does not apply: it is no feed")
-
-
-def _raised(stage: Stage) -> str:
-    return f", and raised {stage.bench.errors[-1]!r}" if stage.bench.errors else ""

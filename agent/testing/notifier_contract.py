@@ -14,8 +14,9 @@ from agent.errors import DeliveryError
 from agent.model import Notice, NoticeType, Receipt
 from agent.registry import NotifierKind
 from agent.runtime.outbound import Outbound
+from agent.testing.alone import ends_when_cancelled, watched_loop
 from agent.testing.canary import CANARY, find_leaks, holds_secret, listening, secrets_in, words_of
-from agent.testing.contract import Contract, DoesNotApply, NotShown, check, ends_when_cancelled, watched_loop
+from agent.testing.contract import Contract, DoesNotApply, NotShown, check
 from agent.testing.footprint import Footprint
 from agent.testing.notices import make_notice, notifier_context
 from agent.testing.server import Exchange, Request

@@ -10,8 +10,8 @@ from agent.testing.canary import CANARY, listening, secrets_in
 from agent.testing.troubles import Trouble
 
 if TYPE_CHECKING:
-    from agent.testing.machine_contract import StateMachineContract
     from agent.testing.stage import Stage
+    from agent.testing.staging import StagedMachine
 
 LOOK = 1.0
 """How long each weather lasts after the first report, in seconds of the machine's clock."""
@@ -29,7 +29,7 @@ class Tour:
     holds_canary: bool
 
 
-async def travel(contract: StateMachineContract) -> Tour:
+async def travel(contract: StagedMachine) -> Tour:
     """The tour of this contract's class; made once."""
     kept: Tour | None = vars(type(contract)).get(_RECORD)
     if kept is None:
@@ -38,7 +38,7 @@ async def travel(contract: StateMachineContract) -> Tour:
     return kept
 
 
-async def _travel(contract: StateMachineContract) -> Tour:
+async def _travel(contract: StagedMachine) -> Tour:
     reports: list[Report] = []
     faults: list[str] = []
     texts: list[str] = []
@@ -57,6 +57,6 @@ async def _travel(contract: StateMachineContract) -> Tour:
     return Tour(tuple(reports), tuple(faults), (*texts, *ear.lines), holds_canary)
 
 
-async def _look(contract: StateMachineContract, stage: Stage) -> None:
+async def _look(contract: StagedMachine, stage: Stage) -> None:
     await contract.until(lambda: stage.bench.reports, lambda: "it reports nothing at all")
     await contract.clock.sleep(LOOK)
