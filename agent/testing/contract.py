@@ -148,7 +148,7 @@ class Contract:
         with tempfile.TemporaryDirectory(prefix="openbell-", ignore_cleanup_errors=True) as folder:
             self.folder = Path(folder)
             self.clock = FastClock(pace=self.pace)
-            run_alone(body(self), longest_s=12 * self.patience_s)
+            run_alone(body(self), longest_s=6 * self.patience_s)
 
     def _respect_exception(self, name: str) -> None:
         why = self.does_not_apply.get(name)
