@@ -245,6 +245,7 @@ class Agent:
         self.wellbeing.senders = self.senders
         self.wellbeing.probers = self.machines.probers
         self.wellbeing.credential_troubles = self.credentials.troubles
+        self.wellbeing.journal_loss = lambda: self.journal.loss
         self.wellbeing.changed = self._check_self
         self.wellbeing.deadman = self._make_deadman()
 
@@ -309,8 +310,7 @@ class Agent:
         turns = Turns(
             lag=self.wellbeing.lagged,
             shift=self._shift,
-            catch_up=self._catch_up,
-            look=self._check_self,
+            look=self._look,
             renew=self._renew,
         )
         await reconcile(self.clock, turns)
@@ -322,12 +322,11 @@ class Agent:
         self.core.shift(step)
         self._scheduling.rearm()
 
-    def _catch_up(self) -> None:
+    def _look(self) -> None:
+        """What every turn looks at."""
         if self.line.is_well:
             self._alive()
-        if not self.wellbeing.is_storing:
-            self.core.save()
-        self.posting.catch_up()
+        self._check_self()
 
     def _renew(self) -> None:
         if self.line.is_well and self.wellbeing.is_storing:

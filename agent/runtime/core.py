@@ -124,7 +124,7 @@ class Core:
     def accept(self, name: str, report: Report) -> None:
         """Take in a report that has passed the border."""
         now = self._clock.now()
-        self._journal.append(Entry(reports=(Received(now, name, report),)))
+        self._journal.append(Entry(reports=(Received(now, name, report),), written=self._do.stored))
         believed_for = self._believed_for[name]
         self._statuses[name] = folding.fold(self._statuses[name], report, believed_for=believed_for)
         self._evaluate(now)
@@ -250,12 +250,6 @@ class Core:
                 written=written,
             )
         )
-
-    def save(self) -> None:
-        """Write once more what a new run must know: the journal has missed it."""
-        incident = self._telling.incident
-        incidents = (incident,) if incident is not None else ()
-        self._journal.append(Entry(values=self._values(), incidents=incidents, written=self._do.stored))
 
     def _values(self) -> tuple[tuple[str, str], ...]:
         text = snapshot.pack(

@@ -35,8 +35,6 @@ class Posting:
         self._journal = journal
         self._stored = stored
         self._seq = 0
-        self._latest: dict[str, Letter] = {}
-        self._missed: set[str] = set()
         self._reached: dict[tuple[Address, str], bool] = {}
         self.senders: Mapping[str, Sender] = {}
         self.unbuilt: frozenset[str] = frozenset()
@@ -62,28 +60,18 @@ class Posting:
     def post(self, letters: tuple[Letter, ...], error: StoreError | None) -> None:
         """Have letters sent that are on disk now; or that cannot be, which they then say."""
         for letter in letters:
-            sent = letter if error is None else post.mark_unstored(letter)
-            self.senders[letter.address.notifier].post([sent])
+            sent = letter
             if error is not None:
-                self._latest[sent.id] = sent
-                self._missed.add(sent.id)
+                sent = post.mark_unstored(letter)
+                self.keep(sent)
+            self.senders[letter.address.notifier].post([sent])
 
     # -- what senders change -----------------------------------------------------------------------
 
     def keep(self, letter: Letter) -> None:
-        """Write a letter as it is now; `catch_up` writes what could not be."""
-
-        def written(error: StoreError | None) -> None:
-            if error is not None:
-                self._missed.add(letter.id)
-            elif self._latest.get(letter.id) is letter:
-                del self._latest[letter.id]
-                self._missed.discard(letter.id)
-            self._stored(error)
-
-        self._latest[letter.id] = letter
+        """Write a letter as it is now."""
         self._note(letter)
-        self._journal.append(Entry(letters=(letter,), written=written))
+        self._journal.append(Entry(letters=(letter,), written=self._stored))
 
     def _note(self, letter: Letter) -> None:
         """Remember where an open incident was told, and where it could not be."""
@@ -94,12 +82,6 @@ class Posting:
             self._reached[place] = True
         elif letter.state is LetterState.DEAD:
             self._reached.setdefault(place, False)
-
-    def catch_up(self) -> None:
-        """Write again, as it is now, what the journal has missed."""
-        missed, self._missed = self._missed, set()
-        for letter_id in missed & self._latest.keys():
-            self.keep(self._latest[letter_id])
 
     # -- a new run, a set clock --------------------------------------------------------------------
 

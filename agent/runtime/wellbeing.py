@@ -34,6 +34,7 @@ class Wellbeing:
         self.probers: list[Prober] = []
         self.credential_troubles: Callable[[], Mapping[str, str]] = dict
         self.deadman: DeadMan | None = None
+        self.journal_loss: Callable[[], str | None] = lambda: None
         self.changed: Callable[[], None] = lambda: None
 
     @property
@@ -98,7 +99,7 @@ class Wellbeing:
         """The report of the machine `agent`."""
         part = self.describe()
         facts = self_check.Facts(
-            store_error=self._store_error,
+            store_error=self._store_error or self.journal_loss(),
             plugin_errors={one.name: one.error for one in part.plugins if one.error},
             notifier_errors={one.name: one.error or "" for one in part.notifiers if one.state == "failing"},
             credential_troubles=self.credential_troubles(),

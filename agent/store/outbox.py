@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from agent.alerts.letters import Address, Letter, LetterState
+from agent.alerts.letters import OPEN, Address, Letter, LetterState
 from agent.model import NoticeType, Severity
 
 log = logging.getLogger(__name__)
@@ -18,30 +18,26 @@ COLUMNS = (
     "created_at", "next_at", "expires_at", "state", "attempts", "ended_at", "last_error", "receipt",
 )  # fmt: skip
 
+_STATE = COLUMNS.index("state")
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join("?" * len(COLUMNS))
 _CHANGES = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 
-_UPSERT = f"INSERT INTO outbox ({_NAMES}) VALUES ({_MARKS}) ON CONFLICT (id) DO UPDATE SET {_CHANGES}"  # noqa: S608 - of our own names
+UPSERT = f"INSERT INTO outbox ({_NAMES}) VALUES ({_MARKS}) ON CONFLICT (id) DO UPDATE SET {_CHANGES}"  # noqa: S608 - of our own names
 _SELECT = f"SELECT {_NAMES} FROM outbox"  # noqa: S608 - of our own names
 
 ONE = f"{_SELECT} WHERE id = ?"
+WAITING = f"{_SELECT} WHERE state IN ('pending', 'sending') ORDER BY seq"
 STREAM = f"{_SELECT} WHERE stream = ? OR (stream > ? || '/' AND stream < ? || '0') ORDER BY seq"
 """All of one incident: without a group, and of every group."""
 PAGE = f"{_SELECT} WHERE seq < ? AND (? IS NULL OR state = ?) ORDER BY seq DESC LIMIT ?"
 """The latest first, from below a number, of one state or, twice `None`, of all."""
 
 
-def put(connection: sqlite3.Connection, letters: Iterable[Letter]) -> None:
-    """Write letters, new or changed, within the caller's transaction."""
-    connection.executemany(_UPSERT, [_row(letter) for letter in letters])
-
-
 def waiting(connection: sqlite3.Connection) -> list[Letter]:
     """All open letters, in their order."""
-    rows = connection.execute(f"{_SELECT} WHERE state IN ('pending', 'sending') ORDER BY seq")
     letters = []
-    for row in rows.fetchall():
+    for row in connection.execute(WAITING).fetchall():
         try:
             letters.append(_letter(row))
         except ValueError as error:
@@ -94,7 +90,13 @@ def _set_aside(connection: sqlite3.Connection, row: tuple[object, ...], error: V
     )
 
 
-def _row(letter: Letter) -> tuple[object, ...]:
+def is_open(row: Sequence[object]) -> bool:
+    """Whether a letter's row waits or is under way."""
+    return row[_STATE] in OPEN
+
+
+def row(letter: Letter) -> tuple[object, ...]:
+    """A letter as a row, new or in place of its former one."""
     return (
         letter.id,
         letter.seq,

@@ -171,7 +171,6 @@ async def test_what_the_journal_cannot_take_is_sent_at_once_and_says_so(open_off
     assert office.stored[-1] is not None
     breaker.execute("ALTER TABLE away RENAME TO outbox")
     breaker.close()
-    office.posting.catch_up()
     assert await office.states() == [("a", "desk", "delivered")]
 
 
@@ -182,7 +181,6 @@ async def test_a_journal_that_comes_back_holds_what_still_waits(open_office) -> 
     await office.tell("a")
     breaker.execute("ALTER TABLE away RENAME TO outbox")
     breaker.close()
-    office.posting.catch_up()
     await office.settle()
     await office.end()
     notifier = RecordingNotifier()
