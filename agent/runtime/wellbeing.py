@@ -29,6 +29,7 @@ class Wellbeing:
         self._plugin_errors: dict[str, str] = {}
         self._unbuilt_notifiers: dict[str, NotifierPart] = {}
         self._store_error: str | None = None
+        self._loss: str | None = None
         self.loop_lag_ms = 0.0
         self.senders: Mapping[str, Sender] = {}
         self.probers: list[Prober] = []
@@ -57,11 +58,12 @@ class Wellbeing:
     def stored(self, error: StoreError | None) -> None:
         """How the latest write to the journal went."""
         before, self._store_error = self._store_error, str(error) if error is not None else None
+        loss, self._loss = self._loss, self.journal_loss()
         if before is None and error is not None:
             log.error("the journal cannot be written: %s", error)
-            self.changed()
         elif before is not None and error is None:
             log.info("the journal can be written again")
+        if (before is None, loss) != (error is None, self._loss):
             self.changed()
 
     def trouble(self) -> str | None:

@@ -49,6 +49,11 @@ def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
     return connection
 
 
+def be_patient(connection: sqlite3.Connection, patience_s: float) -> None:
+    """From now on wait so long for another program's lock."""
+    connection.execute(f"PRAGMA busy_timeout = {int(patience_s * 1000)}")
+
+
 def checkpoint(connection: sqlite3.Connection) -> None:
     """Write all that the `-wal` has into the file itself. Raises when another program is in the way."""
     (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

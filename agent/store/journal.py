@@ -20,8 +20,8 @@ from agent.store.writer import Writer
 
 __all__ = ["Entry", "Journal", "Store"]
 
-PATIENCE_S = 5.0
-"""How long a lock of another program is waited for."""
+PATIENCE_S = 2.0
+"""How long a lock of another program is waited for; a critical notice then leaves from memory."""
 
 
 class Store(Protocol):

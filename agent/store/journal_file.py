@@ -38,6 +38,7 @@ class JournalFile:
         self.asides: list[Path] = []
         self.is_suspect = False
         self._patience_s = patience_s
+        self._patience_now_s = patience_s
         self._standing = Sheet()
         self._number = 0
         self._uses = 0
@@ -69,6 +70,9 @@ class JournalFile:
 
     def remember(self, written: Sheet) -> None:
         """Rows are on disk."""
+        if self._patience_now_s != self._patience_s and self._connection is not None:
+            self._patience_now_s = self._patience_s
+            files.be_patient(self._connection, self._patience_s)
         follow(self._standing, written)
 
     def next_number(self) -> int:
@@ -77,7 +81,12 @@ class JournalFile:
         return self._number
 
     def let_go(self) -> None:
-        """Close the connection; the next use opens another."""
+        """Close the connection; the next use opens another.
+
+        Whoever holds the file then is not waited for again until it has worked: what is critical
+        is sent from memory meanwhile, and must not wait for each attempt.
+        """
+        self._patience_now_s = 0.0
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -105,7 +114,7 @@ class JournalFile:
 
     def _open_sound(self) -> sqlite3.Connection:
         """The file opened, and in it whatever a new run must know; raises for a damaged one."""
-        connection = files.open_file(self.path, self._patience_s)
+        connection = files.open_file(self.path, self._patience_now_s)
         try:
             commit(connection, self._standing)
             (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM transition").fetchone()
@@ -139,7 +148,7 @@ class JournalFile:
         taken = salvage_file(aside, fresh)
         rows = ", ".join(f"{table}: {count}" for table, count in taken.items())
         log.error(
-            "%s was damaged; it is now %s, and a new one has begun, with these of its rows: %s",
+            "%s was damaged; it is now %s, and a new one has begun; rows read from the old one: %s",
             self.path, aside.name, rows,
         )  # fmt: skip
         return fresh
@@ -150,7 +159,7 @@ class JournalFile:
         if not self.path.exists():
             return
         is_well = files.is_sound if is_suspect else files.is_readable
-        if not is_well(self.path, self._patience_s):
+        if not is_well(self.path, self._patience_now_s):
             self.let_go()
             self._connection = self._begin_anew()
             self._identity = files.identity(self.path)
