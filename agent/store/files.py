@@ -32,16 +32,17 @@ def connect(path: Path, patience_s: float, *, make: bool = True) -> sqlite3.Conn
     return connection
 
 
-def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
-    """A connection to a journal of the present schema, with nothing left in its `-wal`.
+def open_file(path: Path, patience_s: float, *, is_doubtful: bool) -> sqlite3.Connection:
+    """A connection to a journal of the present schema. Raises `StoreError` for a newer schema.
 
     After a sync that failed, what the `-wal` has may never have reached the disk although the
-    system takes it for clean; the checkpoint writes it anew. Raises `StoreError` for a newer schema.
+    system takes it for clean: of a doubtful file it is written anew, into the file itself.
     """
     connection = connect(path, patience_s)
     try:
         migrate(connection)
-        checkpoint(connection)
+        if is_doubtful:
+            checkpoint(connection)
     except BaseException:
         connection.close()
         raise

@@ -38,7 +38,7 @@ class JournalFile:
         self.asides: list[Path] = []
         self.is_suspect = False
         self._patience_s = patience_s
-        self._patience_now_s = patience_s
+        self._has_failed = False
         self._standing = Sheet()
         self._number = 0
         self._uses = 0
@@ -70,8 +70,8 @@ class JournalFile:
 
     def remember(self, written: Sheet) -> None:
         """Rows are on disk."""
-        if self._patience_now_s != self._patience_s and self._connection is not None:
-            self._patience_now_s = self._patience_s
+        if self._has_failed and self._connection is not None:
+            self._has_failed = False
             files.be_patient(self._connection, self._patience_s)
         follow(self._standing, written)
 
@@ -86,10 +86,14 @@ class JournalFile:
         Whoever holds the file then is not waited for again until it has worked: what is critical
         is sent from memory meanwhile, and must not wait for each attempt.
         """
-        self._patience_now_s = 0.0
+        self._has_failed = True
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    @property
+    def _patience_now_s(self) -> float:
+        return 0.0 if self._has_failed else self._patience_s
 
     def is_sound(self) -> bool:
         """Whether every page is in order; reads the whole file, from any thread."""
@@ -114,7 +118,7 @@ class JournalFile:
 
     def _open_sound(self) -> sqlite3.Connection:
         """The file opened, and in it whatever a new run must know; raises for a damaged one."""
-        connection = files.open_file(self.path, self._patience_now_s)
+        connection = files.open_file(self.path, self._patience_now_s, is_doubtful=self._has_failed)
         try:
             commit(connection, self._standing)
             (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM transition").fetchone()
