@@ -10,7 +10,7 @@ import random
 import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from agent.crashpoints import VARIABLE
+from tests.campaign import power
+from tests.disks import need_tracing
 
 DESK = Path(__file__).with_name("desk.py")
 CHANGES = 12
@@ -106,6 +108,7 @@ class Campaign:
     dice: random.Random
     bug: str = ""
     committed: set[str] = field(default_factory=set)
+    from_memory: set[str] = field(default_factory=set)
     hits: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     async def until_hit(self, point: str, times: int = 1, *, nth: int | None = None) -> None:
@@ -126,6 +129,30 @@ class Campaign:
             self.hits[moment] += await self._live() == KILLED
             self.receiver.moment = None
         assert self.hits[moment] >= times
+
+    async def at_syncs(self, numbers: Sequence[int]) -> None:
+        """Kills at the so-manieth sync of a life; one that ends before it counts for none."""
+        for number in numbers:
+            code = await self._live(
+                changes=3 * CHANGES, trace=_inject("fdatasync,fsync", "signal=SIGKILL", number)
+            )
+            self.hits["sync"] += code == KILLED
+
+    async def with_failing(self, calls: str, error: str, first: int, last: int) -> None:
+        """A life in which the `first` to the `last` of some calls fail; it goes on, and ends in order.
+
+        One that cannot even be started ends at once, and counts for none.
+        """
+        code = await self._live(trace=_inject(calls, f"error={error}", f"{first}..{last}"))
+        assert code in (0, 1), f"{error} at {first} to {last} of {calls} ended a life with {code}"
+        self.hits[error] += code == 0
+
+    async def in_peace(self) -> None:
+        assert await self._live(changes=2) == 0
+
+    async def recorded(self, log: Path) -> None:
+        """A life of which every write and every sync is recorded."""
+        assert await self._live(trace=(*power.TRACE, "-o", str(log))) == 0
 
     async def at_random(self, times: int) -> None:
         """Kills 0 to 250 ms after the first sign of life; a life that ended before counts for none."""
@@ -148,9 +175,10 @@ class Campaign:
         changes: int = CHANGES,
         kill_after_s: float | None = None,
         environment: dict[str, str] | None = None,
+        trace: Sequence[str] = (),
     ) -> int:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(DESK), str(self.folder), self.receiver.url, self.bug,
+            *trace, sys.executable, str(DESK), str(self.folder), self.receiver.url, self.bug,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **(environment or {})},
         )  # fmt: skip
@@ -186,6 +214,8 @@ class Campaign:
             word, _, rest = line.decode().strip().partition(" ")
             if word == "committed":
                 self.committed.add(rest)
+            elif word == "from-memory":
+                self.from_memory.add(rest)
             elif word == "ok":
                 self._turn.release()
         if timer is not None:
@@ -205,7 +235,7 @@ class Campaign:
         dead = {notice for notice, state in states.items() if state == "dead"}
         places = {notice: place for place, notice in enumerate(states)}
         return [
-            *(f"lost: {id_}" for id_ in self.committed - first.keys()),
+            *(f"lost: {id_}" for id_ in (self.committed | self.from_memory) - first.keys()),
             *(f"an id that no letter has: {id_}" for id_ in first.keys() - states.keys()),
             *(f"several bodies: {id_}" for id_, found in bodies.items() if len(found) > 1),
             *(f"not ended: {id_}" for id_, state in states.items() if state not in ("delivered", "dead")),
@@ -250,9 +280,22 @@ def _disorder(first: list[Seen], written: dict[str, int]) -> list[str]:
     return wrong
 
 
+def _inject(calls: str, what: str, when: object) -> tuple[str, ...]:
+    """A tracer that stays beside the process, which is our own child and is killed like any other."""
+    inject = f"inject={calls}:{what}:when={when}"
+    return "strace", "-D", "-f", "-o", "/dev/null", "-e", f"trace={calls}", "-e", inject
+
+
 def _kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.kill()
+
+
+@pytest.fixture
+def traced_campaign(campaign: Campaign) -> Campaign:
+    """A campaign whose lives can be traced; skips where that is refused."""
+    need_tracing()
+    return campaign
 
 
 @pytest.fixture
@@ -262,5 +305,6 @@ async def campaign(tmp_path: Path) -> AsyncIterator[Campaign]:
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     async with server:
-        yield Campaign(tmp_path, receiver, dice)
+        (tmp_path / "desk").mkdir()
+        yield Campaign(tmp_path / "desk", receiver, dice)
         server.close()

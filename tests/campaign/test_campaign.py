@@ -6,13 +6,19 @@ The short form is part of every test run; `make campaign` hits each point thirty
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from agent.crashpoints import POINTS
+from tests.campaign import power
 
 TIMES = int(os.environ.get("OPENBELL_CAMPAIGN", "1"))
 MOMENTS = ("head", "body", "answer")
+SYNCS = range(1, 61) if TIMES > 1 else (2, 9, 24)
+FIRST_SYNCS = range(1, 19) if TIMES > 1 else (4, 9)
+SPELLS = [(first, first + 9) for first in range(8, 68, 3)] if TIMES > 1 else [(12, 21)]
+EVERY = 1 if TIMES > 1 else 25
 RANDOM_KILLS = 4 if TIMES == 1 else TIMES * 10
 
 
@@ -35,6 +41,59 @@ async def test_kills_at_random_lose_nothing(campaign) -> None:
     await campaign.at_random(RANDOM_KILLS)
     assert await campaign.end() == []
     assert campaign.hits["random"] == RANDOM_KILLS
+
+
+async def test_kills_at_a_sync_lose_nothing(traced_campaign) -> None:
+    await traced_campaign.at_syncs(SYNCS)
+    assert await traced_campaign.end() == []
+    assert traced_campaign.hits["sync"] >= len(SYNCS) * 0.9
+
+
+async def test_a_kill_at_any_sync_of_the_first_start_leaves_a_journal_to_go_on_with(traced_campaign) -> None:
+    for number in FIRST_SYNCS:
+        for file in traced_campaign.folder.iterdir():
+            file.unlink()
+        await traced_campaign.at_syncs([number])
+        assert await traced_campaign.end() == []
+    assert traced_campaign.hits["sync"] == len(FIRST_SYNCS)
+
+
+@pytest.mark.parametrize(
+    ("calls", "error"),
+    [
+        pytest.param("fdatasync,fsync", "EIO", id="syncs fail"),
+        pytest.param("pwrite64", "ENOSPC", id="the disk is full"),
+        pytest.param("pwrite64", "EROFS", id="the disk is read-only"),
+    ],
+)
+async def test_a_disk_that_fails_for_a_while_loses_nothing(traced_campaign, calls, error) -> None:
+    await traced_campaign.in_peace()
+    for first, last in SPELLS:
+        await traced_campaign.with_failing(calls, error, first, last)
+    assert await traced_campaign.end() == []
+    assert traced_campaign.hits[error] >= len(SPELLS) * 0.8
+    assert traced_campaign.from_memory
+
+
+async def test_a_power_cut_at_any_moment_loses_nothing(traced_campaign, tmp_path) -> None:
+    cuts, wrong = await cut(traced_campaign, tmp_path)
+    assert wrong == []
+    assert cuts > len(traced_campaign.committed) > 0
+
+
+async def test_the_campaign_finds_commits_that_are_not_synced(traced_campaign, tmp_path) -> None:
+    traced_campaign.bug = "no-sync"
+    _, wrong = await cut(traced_campaign, tmp_path)
+    assert any(line.startswith("lost in a power cut") for line in wrong)
+
+
+async def cut(campaign, folder: Path) -> tuple[int, list[str]]:
+    """Have the power cut at moments of a recorded life: how often, and what was wrong afterwards."""
+    campaign.receiver.calm = True
+    log, disk = folder / "calls", folder / "disk"
+    await campaign.recorded(log)
+    disk.mkdir()
+    return power.judge(log, disk, campaign.dice, every=EVERY)
 
 
 @pytest.mark.parametrize(

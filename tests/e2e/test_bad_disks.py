@@ -125,7 +125,9 @@ class BadDay:
                 pass
         edges = [row["after"] for row in await self.desk.history() if row["subject"] == "lead"]
         assert edges.count("AUTH_REQUIRED") == len(wanted) // 2
-        open_ = [one for one in (await self.desk.get("/api/system/incidents"))["incidents"] if not one["closed_at"]]
+        open_ = [
+            one for one in (await self.desk.get("/api/system/incidents"))["incidents"] if not one["closed_at"]
+        ]
         assert open_ == []
 
 

@@ -229,7 +229,9 @@ async def test_a_lock_that_lasts_is_said_and_what_it_kept_off_is_written_after_i
     holder.execute("BEGIN IMMEDIATE")
     for number in range(3):
         error = await desk.write(
-            transitions=(edge(f"kept off {number}"),), values=(("v", str(number)),), letters=(letter(f"l{number}"),)
+            transitions=(edge(f"kept off {number}"),),
+            values=(("v", str(number)),),
+            letters=(letter(f"l{number}"),),
         )
         assert "another program holds it" in str(error)
     holder.execute("COMMIT")
