@@ -120,6 +120,13 @@ class Campaign:
             self.hits[point] += await self._live(environment=crash) == KILLED
         assert self.hits[point] >= times, f"{point} was met {self.hits[point]} of {times} times"
 
+    async def until_found(self, finding: str, point: str, *, nth: int) -> None:
+        """Lives that end at a point, until one of them shows it."""
+        for _ in range(20):
+            self.hits[point] += await self._live(environment={VARIABLE: f"{point}:{nth}"}) == KILLED
+            if any(line.startswith(finding) for line in self.judge()):
+                return
+
     async def until_struck(self, moment: str, times: int = 1) -> None:
         """The same at a moment of the receiver's."""
         for _ in range(times * 4):
@@ -134,7 +141,7 @@ class Campaign:
         """Kills at the so-manieth sync of a life; one that ends before it counts for none."""
         for number in numbers:
             code = await self._live(
-                changes=3 * CHANGES, trace=_inject("fdatasync,fsync", "signal=SIGKILL", number)
+                changes=CHANGES + 3 * number, trace=_inject("fdatasync,fsync", "signal=SIGKILL", number)
             )
             self.hits["sync"] += code == KILLED
 
@@ -146,6 +153,14 @@ class Campaign:
         code = await self._live(trace=_inject(calls, f"error={error}", f"{first}..{last}"))
         assert code in (0, 1), f"{error} at {first} to {last} of {calls} ended a life with {code}"
         self.hits[error] += code == 0
+
+    def forget(self) -> None:
+        """Another desk, which nobody has heard of yet."""
+        for file in self.folder.iterdir():
+            file.unlink()
+        self.committed.clear()
+        self.receiver.log.clear()
+        self.receiver.calm = False
 
     async def in_peace(self) -> None:
         assert await self._live(changes=2) == 0

@@ -3,8 +3,9 @@
     python desk.py FOLDER URL [BUG]
 
 Each line of the standard input is the feed's new state; it is answered with `ok`. The id of each
-notice is printed as `committed ID` once it is on disk, or as `from-memory ID` if it cannot be. At the end of the input the feed is well,
-and the run ends when nothing waits. `BUG` seeds one of the mistakes that the campaign must find.
+notice is printed as `committed ID` once it is on disk, or as `from-memory ID` if it cannot be. At the
+end of the input the feed is well, and the run ends when nothing waits. `BUG` seeds one of the mistakes
+that the campaign must find.
 """
 
 from __future__ import annotations

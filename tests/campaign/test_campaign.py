@@ -51,8 +51,7 @@ async def test_kills_at_a_sync_lose_nothing(traced_campaign) -> None:
 
 async def test_a_kill_at_any_sync_of_the_first_start_leaves_a_journal_to_go_on_with(traced_campaign) -> None:
     for number in FIRST_SYNCS:
-        for file in traced_campaign.folder.iterdir():
-            file.unlink()
+        traced_campaign.forget()
         await traced_campaign.at_syncs([number])
         assert await traced_campaign.end() == []
     assert traced_campaign.hits["sync"] == len(FIRST_SYNCS)
@@ -111,7 +110,7 @@ async def test_the_campaign_finds_a_mistake_that_was_made_on_purpose(campaign, b
     if bug == "mark-before-send":
         await campaign.until_struck("head", 2)
     elif bug == "event-outside":
-        await campaign.until_hit("committed", 3, nth=4)
+        await campaign.until_found(finding, "committed", nth=3)
     else:
         await campaign.until_hit("claimed", 2)
     assert any(line.startswith(finding) for line in await campaign.end())

@@ -56,6 +56,11 @@ class Desk:
     async def names(self) -> list[object]:
         return [row["name"] for row in reversed(await self.journal.history(limit=10_000))]
 
+    async def read_all(self) -> None:
+        await self.journal.letters_of("i-1")
+        await self.journal.incident("i-1")
+        await self.names()
+
     async def fill(self, transitions: int = 400) -> None:
         """A journal of some pages: edges, silences, an open incident, one open letter of two."""
         await self.write(values=(("silences", "kept"),), incidents=(INCIDENT,), letters=(letter("open"),))
@@ -133,9 +138,7 @@ async def test_a_file_that_is_damaged_in_use_is_moved_aside_and_begun_anew(open_
     checkpoint(desk.path)
     spoil(desk.path)
     with pytest.raises(StoreError):  # whoever reads it tells the writer
-        await desk.journal.letters_of("i-1")
-        await desk.journal.incident("i-1")
-        await desk.names()
+        await desk.read_all()
     assert await desk.write(transitions=(edge("afterwards"),)) is None
     [aside] = asides(desk.path)
     assert aside.name in (desk.journal.loss or "")
