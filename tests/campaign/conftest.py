@@ -32,6 +32,7 @@ EDGES = "SELECT after FROM transition WHERE subject = 'lead' AND before IN ('LIV
 """The changes of the leading answer within one life: each of them is told."""
 
 LIFE_S = 60.0
+FIGURES: list[str] = []
 KILLED = -9
 
 
@@ -182,7 +183,19 @@ class Campaign:
         """One last life in peace, to its orderly end; what is wrong after it."""
         self.receiver.calm = True
         assert await self._live(changes=0) == 0
-        return self.judge()
+        wrong = self.judge()
+        FIGURES.append(self._figures(wrong))
+        return wrong
+
+    def _figures(self, wrong: Sequence[str]) -> str:
+        hits = ", ".join(f"{point} {count}" for point, count in self.hits.items())
+        ids = {seen.id for seen in self.receiver.log}
+        twice = len(self.receiver.log) - len(ids)
+        return (
+            f"lives ended at: {hits or 'none'}; notices {len(self._rows('SELECT id FROM outbox'))}, of these "
+            f"committed as heard {len(self.committed)}, from memory {len(self.from_memory)}; "
+            f"received {len(ids)}, {twice} of them again with the same id; wrong {len(wrong)}"
+        )
 
     async def _live(
         self,
@@ -304,6 +317,13 @@ def _inject(calls: str, what: str, when: object) -> tuple[str, ...]:
 def _kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.kill()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After the long form, what it has done."""
+    if "OPENBELL_CAMPAIGN" in os.environ:
+        for line in FIGURES:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from agent.alerts import letters as post
 from agent.alerts.letters import Address, Letter
-from agent.alerts.plan import trial
+from agent.alerts.notices import trial
 from agent.errors import StoreError
 from agent.model import Incident, Receipt, Severity, Subject, Transition
 from agent.store.files import asides, beside

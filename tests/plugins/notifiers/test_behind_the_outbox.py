@@ -45,7 +45,7 @@ class Office:
         self._sending = asyncio.ensure_future(self.sender.run())
 
     async def tell(self, notice: Any) -> None:
-        letters = self.posting.address(notice)
+        letters = self.posting.address(notice, frozenset({"desk"}))
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.journal.append(Entry(letters=letters, written=done.set_result))
         self.posting.post(letters, await done)
