@@ -310,6 +310,7 @@ class Agent:
         turns = Turns(
             lag=self.wellbeing.lagged,
             shift=self._shift,
+            hurry=self.journal.hurry,
             look=self._look,
             renew=self._renew,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ from agent.alerts.letters import Address, Letter, LetterState
 from agent.errors import StoreError
 from agent.model import Incident
 from agent.store import outbox, rows
+from agent.store.answers import Answers
 from agent.store.entry import Entry
 from agent.store.files import connect
 from agent.store.journal_file import JournalFile
@@ -48,6 +50,7 @@ class Journal:
         self._patience_s = patience_s
         self._file = JournalFile(path, patience_s)
         self._writer = Writer(self._file)
+        self._answers = Answers()
         self._values: dict[str, str] = {}
         self._waiting: list[Letter] = []
         self.reached: dict[tuple[Address, str], bool] = {}
@@ -89,7 +92,18 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         self._values.update(entry.values)
+        if entry.written is not None:
+            entry = replace(entry, written=self._answers.expect(entry.written))
         self._writer.put(entry)
+
+    def hurry(self) -> None:
+        """Called every few seconds: who has waited since the former call is told that the disk hangs.
+
+        Their entries are written all the same, when it answers.
+        """
+        self._answers.give_up(
+            StoreError(f"{self.path}: the disk does not answer; look at it, writing goes on when it does")
+        )
 
     def value(self, key: str) -> str | None:
         """The latest value under a key, written or about to be."""

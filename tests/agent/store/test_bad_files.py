@@ -247,6 +247,25 @@ async def test_a_lock_that_lasts_is_said_and_what_it_kept_off_is_written_after_i
     assert {one.notice for one in again.take_waiting()} == {"open", "l0", "l1", "l2"}
 
 
+async def test_a_disk_that_hangs_is_told_of_once_and_written_when_it_wakes(open_desk) -> None:
+    desk = open_desk(patience_s=60.0)
+    await desk.fill(transitions=1)
+    holder = sqlite3.connect(desk.path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")  # the writer hangs in its commit, and answers to nobody
+    told: list[StoreError | None] = []
+    desk.journal.append(Entry((edge("hung"),), written=told.append))
+    desk.journal.hurry()
+    assert told == []
+    desk.journal.append(Entry((edge("later"),), written=told.append))
+    desk.journal.hurry()
+    assert ["the disk does not answer" in str(error) for error in told] == [True]
+    holder.execute("COMMIT")
+    holder.close()
+    assert await desk.write() is None
+    assert (len(told), told[-1]) == (2, None)
+    assert (await desk.names())[-2:] == ["hung", "later"]
+
+
 async def test_an_entry_that_no_disk_would_take_costs_itself_alone(open_desk) -> None:
     desk = open_desk()
     bad = replace(letter("bad"), body=None)  # type: ignore[arg-type]
