@@ -19,6 +19,7 @@ import pytest
 
 from agent.crashpoints import VARIABLE
 from tests.campaign import power
+from tests.campaign.figures import FIGURES
 from tests.disks import need_tracing
 
 DESK = Path(__file__).with_name("desk.py")
@@ -32,7 +33,6 @@ EDGES = "SELECT after FROM transition WHERE subject = 'lead' AND before IN ('LIV
 """The changes of the leading answer within one life: each of them is told."""
 
 LIFE_S = 60.0
-FIGURES: list[str] = []
 KILLED = -9
 
 

@@ -12,11 +12,12 @@ import pytest
 
 from agent.crashpoints import POINTS
 from tests.campaign import power
+from tests.campaign.figures import FIGURES
 
 TIMES = int(os.environ.get("OPENBELL_CAMPAIGN", "1"))
 MOMENTS = ("head", "body", "answer")
 SYNCS = range(1, 61) if TIMES > 1 else (2, 9, 24)
-FIRST_SYNCS = range(1, 19) if TIMES > 1 else (4, 9)
+FIRST_SYNCS = range(1, 12) if TIMES > 1 else (4, 9)
 SPELLS = [(first, first + 9) for first in range(3, 63, 3)] if TIMES > 1 else [(3, 12), (6, 20), (10, 30)]
 EVERY = 1 if TIMES > 1 else 25
 RANDOM_KILLS = 4 if TIMES == 1 else TIMES * 10
@@ -93,7 +94,9 @@ async def cut(campaign, folder: Path) -> tuple[int, list[str]]:
     log, disk = folder / "calls", folder / "disk"
     await campaign.recorded(log)
     disk.mkdir()
-    return power.judge(log, disk, campaign.dice, every=EVERY)
+    cuts, wrong = power.judge(log, disk, campaign.dice, every=EVERY)
+    FIGURES.append(f"power cuts {cuts}, notices committed {len(campaign.committed)}; wrong {len(wrong)}")
+    return cuts, wrong
 
 
 @pytest.mark.parametrize(
