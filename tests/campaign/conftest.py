@@ -71,7 +71,8 @@ class Receiver:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        self._strike("head")
+        if self._strike("head"):
+            return  # what the kill may have let through behind it was not taken
         length = int(head.split("content-length: ")[1].split("\r\n")[0])
         body = await reader.readexactly(length)
         draw = 1.0 if self.calm else self.dice.random()
@@ -95,9 +96,11 @@ class Receiver:
         await writer.drain()
         self._strike("answer")
 
-    def _strike(self, moment: str) -> None:
-        if moment == self.moment and self.victim is not None and self.victim.returncode is None:
+    def _strike(self, moment: str) -> bool:
+        strikes = moment == self.moment and self.victim is not None and self.victim.returncode is None
+        if strikes and self.victim is not None:
             self.victim.kill()
+        return strikes
 
 
 @dataclass
