@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from agent.cli.options import config_option, json_option
-from agent.config.enabled import enabled_plugins
+from agent.config.glancing import enabled_plugins
 from agent.registry import Installed, Registry, load_plugins
 
 

@@ -55,7 +55,7 @@ class Program(click.Group):
 
 def _offered() -> dict[str, click.Command]:
     """The commands of the built-in plugins and of those that the present `agent.toml` enables."""
-    from agent.config.enabled import enabled_plugins
+    from agent.config.glancing import enabled_plugins
     from agent.registry import load_plugins
 
     return load_plugins(enabled_plugins(Path("agent.toml"))).commands
