@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from agent.errors import ConfigError
@@ -23,3 +24,20 @@ def fragments(path: Path) -> list[Path]:
             "make it a folder that this user may read, or take it away"
         ) from error
     return sorted(found)
+
+
+def fingerprint(path: Path) -> str:
+    """What all files of the configuration say now, in one short text; another one when one changes."""
+    seen = hashlib.blake2b(digest_size=16)
+    try:
+        files = [path, *fragments(path)]
+    except ConfigError as error:
+        files = [path]
+        seen.update(str(error).encode())
+    for file in files:
+        seen.update(f"\0{file}\0".encode())
+        try:
+            seen.update(file.read_bytes() if file.is_file() else b"\0none")
+        except OSError as error:
+            seen.update(f"\0{error.strerror}".encode())
+    return seen.hexdigest()

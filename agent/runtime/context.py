@@ -73,6 +73,8 @@ class MachineContext:
         self.surroundings = services.surroundings
         self.expectation: Watched[Expectation] = Watched(Expectation.NOTHING)
         self.store: KeyValue = JournaledValues(services.journal, f"machine:{machine.name}")
+        self.used: set[str] = set()
+        """The credentials that it was handed."""
         self._machine = machine
         self._services = services
         self._threads = threads
@@ -84,6 +86,7 @@ class MachineContext:
         return self._services.outbound.open()
 
     def credential(self, name: str) -> Credential:
+        self.used.add(name)
         try:
             return self._services.credentials[name]
         except KeyError:

@@ -11,7 +11,7 @@ from agent.alerts import letters as post
 from agent.alerts.letters import Address, Letter, LetterState
 from agent.alerts.notices import rooted, trial
 from agent.clock import Clock
-from agent.delivery.sender import Sender
+from agent.delivery.sender import NO_RECEIVER, Sender
 from agent.errors import ActionError, StoreError
 from agent.model import Notice, NoticeType
 from agent.store.journal import Entry, Journal
@@ -37,6 +37,7 @@ class Posting:
         self._seq = 0
         self._latest: dict[str, Letter] = {}
         self._missed: set[str] = set()
+        self._unclaimed: list[Letter] = []
         self._reached: dict[tuple[Address, str], bool] = {}
         self.senders: Mapping[str, Sender] = {}
         self.unbuilt: frozenset[str] = frozenset()
@@ -63,7 +64,11 @@ class Posting:
         """Have letters sent that are on disk now; or that cannot be, which they then say."""
         for letter in letters:
             sent = letter if error is None else post.mark_unstored(letter)
-            self.senders[letter.address.notifier].post([sent])
+            sender = self.senders.get(letter.address.notifier)
+            if sender is None:
+                self.keep(post.bury(sent, NO_RECEIVER, self._clock.now()))
+                continue
+            sender.post([sent])
             if error is not None:
                 self._latest[sent.id] = sent
                 self._missed.add(sent.id)
@@ -105,15 +110,24 @@ class Posting:
 
     def restore(self) -> None:
         """Take up what a former run left; what has no notifier any more is dead, and listed as such."""
-        now = self._clock.now()
         self._reached |= self._journal.reached
-        self._journal.append(Entry(forget_before=now - KEPT, written=self._stored))
-        for letter in self._journal.take_waiting():
+        self._journal.append(Entry(forget_before=self._clock.now() - KEPT, written=self._stored))
+        self._hand_out(self._journal.take_waiting())
+
+    def resume(self) -> None:
+        """Hand out what waits for a notifier that could not be built until now."""
+        self._hand_out(self._unclaimed)
+
+    def _hand_out(self, letters: list[Letter]) -> None:
+        now, self._unclaimed = self._clock.now(), []
+        for letter in letters:
             sender = self.senders.get(letter.address.notifier)
             if sender is not None and letter.address in sender.addresses:
                 sender.post([post.release(letter, now)])
             elif sender is not None or letter.address.notifier not in self.unbuilt:
-                self.keep(post.bury(letter, "agent.toml does not name this receiver any more", now))
+                self.keep(post.bury(letter, NO_RECEIVER, now))
+            else:
+                self._unclaimed.append(letter)
 
     def shift(self, step: timedelta) -> None:
         for sender in self.senders.values():
@@ -130,7 +144,7 @@ class Posting:
         if letter.state is not LetterState.DEAD:
             raise ActionError(f"this notice is {letter.state}; only a dead one is sent again")
         if sender is None or letter.address not in sender.addresses:
-            raise ActionError("agent.toml does not name this receiver any more")
+            raise ActionError(NO_RECEIVER)
         revived = post.revive(letter, self._next() + 1, self._clock.now())
         self._seq = revived.seq
         self.keep(revived)

@@ -54,6 +54,10 @@ class Prober:
         self._was_failing = False
         self.counts = Counts()
 
+    def allow(self, timeout: timedelta) -> None:
+        """Give the next probes this long."""
+        self._timeout_s = timeout.total_seconds()
+
     def on_schedule(self) -> None:
         """Probe, unless a probe is under way; that one counts for this turn."""
         if self._task is not None:
