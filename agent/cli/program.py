@@ -15,7 +15,9 @@ from agent.errors import AgentError
 COMMANDS = {
     "run": "agent.cli.run:run",
     "demo": "agent.cli.demo:demo",
+    "init": "agent.cli.init:init",
     "check": "agent.cli.check:check",
+    "schema": "agent.cli.schema:schema",
     "status": "agent.cli.status:status",
     "ready": "agent.cli.ready:ready",
     "login": "agent.cli.login:login",
