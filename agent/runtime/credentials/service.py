@@ -49,6 +49,8 @@ class CredentialService:
         self._threads = Threads("credentials", 2)
         self._clock = clock
         self._sources: dict[str, Source] = {}
+        self.exposed: dict[str, str] = {}
+        """Why others than the agent's user could read a source when it was loaded."""
         self.credentials: dict[str, StoredCredential] = {}
         self.adopt(self.open(settings))
 
@@ -78,6 +80,7 @@ class CredentialService:
             await one.credential.load()
             exposed = await self._threads.run(one.source.exposure)
             if exposed is not None:
+                self.exposed[name] = exposed
                 log.warning("credential %s: %s", name, exposed)
 
     def adopt(self, opened: Mapping[str, Opened], gone: Collection[str] = ()) -> None:
