@@ -16,7 +16,8 @@ P = TypeVar("P")
 FIXED = ("name", "environment", "data", "server", "simulator")
 """What a running agent cannot take up: it has its address, its folder and its name."""
 
-TABLES = ("rule", "deadline", "remedy", "readiness", "flapping", "session", "startup_grace", "plugins")
+BY_NAME = ("machines", "notifiers", "credentials")
+TABLES = tuple(name for name in AgentSettings.model_fields if name not in (*FIXED, *BY_NAME))
 """What is read anew as a whole; the problems that stay keep their ages."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -61,6 +62,8 @@ class Supervisor:
         task: asyncio.Task[None] = asyncio.ensure_future(_fenced(name, run))
         self._tasks[task] = name
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        if inspect.iscoroutine(run):  # one that is ended before its first step was never awaited
+            task.add_done_callback(lambda _: run.close())
         return task
 
     async def _keep(
