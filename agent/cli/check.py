@@ -13,6 +13,7 @@ import click
 from agent.cli.options import config_option
 from agent.config import route_table
 from agent.config.blueprint import Blueprint
+from agent.config.fragments import fragments
 from agent.config.loading import load
 from agent.config.rule_table import notes
 from agent.errors import ConfigError
@@ -72,7 +73,7 @@ def _account(blueprint: Blueprint) -> str:
     machines = ", ".join(f"{plan.machine.name} ({plan.machine.kind})" for plan in blueprint.machines)
     notifiers = ", ".join(f"{plan.name} ({plan.kind_name})" for plan in blueprint.notifiers) or "none"
     return (
-        f"{blueprint.path}: good\n"
+        f"{' and '.join(map(str, (blueprint.path, *fragments(blueprint.path))))}: good\n"
         f"  environment  {blueprint.settings.environment}\n"
         f"  machines     {machines}\n"
         f"  notifiers    {notifiers}\n"

@@ -53,6 +53,7 @@ class Reloading:
         adopt: Callable[[Blueprint], Awaitable[Changes]],
         refused: Callable[[str], None],
         clean: Callable[[str], str],
+        look: Callable[[Path], str] = fingerprint,
     ) -> None:
         self._reloads = reloads
         self._clock = clock
@@ -62,6 +63,7 @@ class Reloading:
         self._adopt = adopt
         self._refused = refused
         self._clean = clean
+        self._look = look
         self._threads = Threads("configuration", 1)
 
     async def run(self) -> None:
@@ -69,7 +71,7 @@ class Reloading:
         latest = self._seen
         while True:
             asked = await self._is_asked_within(POLL_S)
-            former, latest = latest, await self._threads.run(fingerprint, self._path)
+            former, latest = latest, await self._threads.run(self._look, self._path)
             if asked or (latest != self._seen and latest == former):
                 self._seen = latest
                 await self._reload("SIGNAL" if asked else "CHANGE")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.alerts.plan import trial
+from agent.alerts.notices import trial
 from agent.config.blueprint import NotifierPlan
 from agent.delivery.sender import NO_RECEIVER
 from agent.errors import DeliveryError
@@ -95,7 +95,7 @@ class Office:
 
     async def tell(self, id_: str) -> None:
         notice = replace(trial(now=self.clock.now(), agent="desk", new_id=id_), type=NoticeType.PROBLEM)
-        letters = self.posting.address(notice)
+        letters = self.posting.address(notice, frozenset(self.notifiers.senders))
         self.journal.append(Entry(letters=letters))
         self.posting.post(letters, None)
         await self.settle()
@@ -147,7 +147,8 @@ async def test_a_notice_on_its_way_to_one_that_is_taken_away_is_dead_and_nothing
     office: Office,
 ) -> None:
     office.adopt(desk="one")
-    letters = office.posting.address(trial(now=office.clock.now(), agent="desk", new_id="a"))
+    notice = trial(now=office.clock.now(), agent="desk", new_id="a")
+    letters = office.posting.address(notice, frozenset({"desk"}))
     office.journal.append(Entry(letters=letters))
     await office.notifiers.end(["desk"])
     office.posting.post(letters, None)
