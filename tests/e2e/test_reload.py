@@ -65,7 +65,8 @@ class Edited:
         return await self.desk.get()
 
     async def _read(self) -> list[Any]:
-        return [row for row in await self.desk.history() if row["subject"] == "configuration"]
+        rows = await self.desk.history()
+        return [row for row in rows if (row["subject"], row["reason"]) == ("configuration", "SIGNAL")]
 
     async def feed(self) -> tuple[list[int], int]:
         """The broker's open connections by their numbers, and how often there was a handshake."""

@@ -42,8 +42,9 @@ class Bench:
         self.task = asyncio.ensure_future(self.reloading.run())
 
     def look(self, path: Path) -> str:
+        text = self.text
         self._loop.call_soon_threadsafe(self._looked.put_nowait, None)
-        return self.text
+        return text
 
     def load(self) -> Any:
         self.loaded.append(self.text)
