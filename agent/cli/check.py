@@ -17,7 +17,6 @@ from agent.config.fragments import fragments
 from agent.config.loading import load
 from agent.config.rule_table import notes
 from agent.errors import ConfigError
-from agent.runtime.redaction import Redactor
 
 if TYPE_CHECKING:
     from agent.runtime.examining import Finding
@@ -58,13 +57,12 @@ def _examined(blueprint: Blueprint, live: bool) -> list[Finding]:
 
 def _told(blueprint: Blueprint, findings: list[Finding], live: bool) -> list[Finding]:
     """Say all that was found; returns the faults. What is not asked for live is a warning."""
-    clean = Redactor(blueprint.secrets).clean
     for one in findings:
         if not one.is_fault:
-            click.echo(f"  {one.key[1]:<{WIDTH}} {clean(one.text)}")
+            click.echo(f"  {one.key[1]:<{WIDTH}} {one.text}")
     faults = [one for one in findings if one.is_fault]
     for one in faults:
-        line = f"{blueprint.place(*one.key)}: {clean(one.text)}"
+        line = f"{blueprint.place(*one.key)}: {one.text}"
         click.echo(line if live else f"warning: {line}", err=True)
     return faults
 

@@ -6,11 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent import __version__
 from agent.abilities import Reachable, Surroundings
-from agent.clock import SystemClock
+from agent.clock import Clock, SystemClock
 from agent.config.blueprint import Blueprint
 from agent.errors import AgentError, ConfigError, PluginError
 from agent.model import Report
@@ -18,6 +18,7 @@ from agent.runtime.context import Services
 from agent.runtime.credentials import CredentialService
 from agent.runtime.mounting import build_notifier, mount
 from agent.runtime.outbound import Outbound
+from agent.runtime.redaction import Redactor
 from agent.store.journal import Entry
 from agent.text import plain
 
@@ -64,9 +65,13 @@ async def examine(blueprint: Blueprint, *, live: bool = False) -> list[Finding]:
             simulated = blueprint.settings.environment == "simulated"
             asked = {key: one for key, one in built.items() if isinstance(one, Reachable)}
             findings += await asyncio.gather(
-                *(_reach(key, one, spared=simulated and key[0] == "machines") for key, one in asked.items())
+                *(
+                    _reach(key, one, services.clock, spared=simulated and key[0] == "machines")
+                    for key, one in asked.items()
+                )
             )
-        return findings
+        clean = Redactor(blueprint.secrets | service.values()).clean
+        return [replace(one, text=clean(one.text)) for one in findings]
 
 
 @asynccontextmanager
@@ -134,11 +139,11 @@ def _credentials(service: CredentialService) -> Iterator[Finding]:
             yield Finding(key, "there is a token")
 
 
-async def _reach(key: tuple[str, str], one: Reachable, *, spared: bool) -> Finding:
+async def _reach(key: tuple[str, str], one: Reachable, clock: Clock, *, spared: bool) -> Finding:
     if spared:
         return Finding(key, SIMULATED)
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with clock.timeout(PATIENCE_S):
             return Finding(key, plain(await one.reach()))
     except AgentError as error:
         return Finding(key, plain(str(error)), is_fault=True)
