@@ -152,12 +152,14 @@ async def test_a_notifier_comes_and_another_address_gets_what_waited_for_the_for
     desk = edited.desk
     more = desk.folder / "agent.d" / "hook.toml"
     more.parent.mkdir()
-    more.write_text("[notifiers.hook]\nkind = 'webhook'\nallow_private = true\nurl = 'http://127.0.0.1:1/'\n")
+    more.write_text("[notifiers.hook]\nkind = 'webhook'\nallow_private = true\nurl = '${HOOK}'\n")
+    secrets = desk.folder / ".env"
+    secrets.write_text(f"{secrets.read_text()}HOOK=http://127.0.0.1:1/\n")
     assert (await edited.taken_up())["message"] == "notifier hook added"
     await desk.sim("token", do="revoke")
     await desk.sim("feed", fault="drop")
     await desk.until(lambda document: document["agent"]["notifiers"][0]["waiting"] == 1)
-    more.write_text(more.read_text().replace("http://127.0.0.1:1/", url))
+    secrets.write_text(secrets.read_text().replace("http://127.0.0.1:1/", url))
     assert (await edited.taken_up())["message"] == "notifier hook rebuilt"
     async with asyncio.timeout(DEADLINE_S):
         notice = await arrived.get()
