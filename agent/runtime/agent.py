@@ -78,6 +78,7 @@ class Agent:
         self._scheduling = Scheduling(clock, self._evaluate)
         self._credentials: CredentialService | None = None
         self._watch: tuple[asyncio.Task[None], ...] = ()
+        self._switch: tuple[asyncio.Task[None], ...] = ()
         self._credential_troubles: dict[str, str] = {}
         self._redactor = redactor or Redactor(blueprint.secrets)
         self._observers = Observers(clock, self._supervisor)
@@ -251,7 +252,12 @@ class Agent:
         self.wellbeing.probers = self.machines.probers
         self.wellbeing.credential_troubles = self.credentials.troubles
         self.wellbeing.changed = self._check_self
-        self.wellbeing.deadman = self._make_deadman()
+
+    def _switch_on(self) -> None:
+        """Set the dead-man switch going, if there is to be one."""
+        deadman = self.wellbeing.deadman = self._make_deadman()
+        if deadman is not None:
+            self._switch = (self._supervisor.keep("dead-man switch", deadman.run),)
 
     def _make_deadman(self) -> DeadMan | None:
         wanted = self.blueprint.settings.deadman
@@ -272,8 +278,7 @@ class Agent:
         self.machines.set_going()
         self.notifiers.set_going()
         self._check_self()
-        if self.wellbeing.deadman is not None:
-            keep("dead-man switch", self.wellbeing.deadman.run)
+        self._switch_on()
         keep("reconciler", self._reconcile)
         if self._reloads is not None:
             keep("configuration", self._reloading(self._reloads).run)
@@ -312,6 +317,9 @@ class Agent:
             self.credentials.adopt(opened, changes.credentials.removed)
             self._watch = (self._supervisor.keep("credentials", self.credentials.run),)
         self._swap(settle(self.blueprint, blueprint), succession)
+        if "deadman" in changes.tables:
+            await self._supervisor.end(self._switch)
+            self._switch_on()
         return changes
 
     async def _open(self, blueprint: Blueprint, changes: Changes) -> dict[str, Opened]:

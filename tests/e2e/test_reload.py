@@ -136,7 +136,13 @@ async def receiver() -> AsyncIterator[tuple[str, asyncio.Queue[Any]]]:
         return web.Response()
 
     app = web.Application()
+
+    async def ping(request: web.Request) -> web.Response:
+        arrived.put_nowait("alive")
+        return web.Response()
+
     app.router.add_post("/", take)
+    app.router.add_get("/alive", ping)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -165,8 +171,12 @@ async def test_a_notifier_comes_and_another_address_gets_what_waited_for_the_for
         notice = await arrived.get()
     assert (notice["type"], notice["code"]) == ("problem", "AUTH_REQUIRED")
     assert (await desk.get())["agent"]["notifiers"][0]["state"] == "ok"
+    more.write_text(f"[deadman]\nurl = '{url}alive'\n")
+    assert (await edited.taken_up())["message"] == "notifier hook removed; deadman changed"
+    async with asyncio.timeout(DEADLINE_S):
+        assert await arrived.get() == "alive"
     more.unlink()
-    assert (await edited.taken_up())["message"] == "notifier hook removed"
+    assert (await edited.taken_up())["message"] == "deadman changed"
     assert (await desk.get())["agent"]["notifiers"] == []
 
 
