@@ -236,6 +236,18 @@ class Addressing(Protocol):
 
 
 @runtime_checkable
+class Reachable(Protocol):
+    """A machine or a notifier that can be asked whether its other side answers, without being run."""
+
+    async def reach(self) -> str:
+        """Look, and tell and change nothing; returns a line for people.
+
+        Raises `AgentError`, whose text says what is wrong and what would do.
+        """
+        ...
+
+
+@runtime_checkable
 class Complete(Protocol):
     """A notifier whose receiver is a program, which is sent every notice where `complete` is true.
 

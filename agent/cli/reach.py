@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from agent.config.glancing import glance
 from agent.config.schema import Server
 from agent.errors import AgentError, ConfigError
 from agent.web.access import CONTROL_TOKEN_FILE
@@ -131,15 +132,14 @@ def reach(config: Path, url: str | None) -> Reach:
 
 
 def _server_of(config: Path) -> tuple[Server, str]:
-    import tomllib
-
+    values = glance(config)
+    table = values.get("server")
+    told = table if isinstance(table, dict) else {}
     try:
-        values = tomllib.loads(config.read_text(encoding="utf-8"))
-        table = values.get("server", {})
-        server = Server(host=table.get("host", "127.0.0.1"), port=table.get("port", 8000))
-        return server, str(values.get("data", "data"))
-    except (OSError, ValueError, AttributeError):
+        server = Server(host=told.get("host", "127.0.0.1"), port=told.get("port", 8000))
+    except ValueError:
         return Server(), "data"
+    return server, str(values.get("data", "data"))
 
 
 def _token(folder: Path) -> str | None:

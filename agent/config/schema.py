@@ -13,7 +13,9 @@ from agent.config.credentials import CredentialSettings
 from agent.model import Expectation, Severity
 from agent.settings import Duration, SecretText, Settings
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+NAME = r"^[a-z][a-z0-9_-]{0,39}$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 """Of a machine, a notifier, a credential, a rule: lower case, digits, `-` and `_`."""
 
 States = list[str]

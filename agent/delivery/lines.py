@@ -16,7 +16,7 @@ class Lines:
     """
 
     def __init__(self, *, folds: bool) -> None:
-        self._folds = folds
+        self.folds = folds
         self._lines: dict[Line, list[Letter]] = {}
         self._heads: list[tuple[datetime, int, str]] = []
         self._by_id: dict[str, Letter] = {}
@@ -79,7 +79,7 @@ class Lines:
 
     def fold(self, letter: Letter, now: datetime) -> tuple[Letter, ...]:
         """What ends in a letter's line because a recovery waits behind it."""
-        if not self._folds:
+        if not self.folds:
             return ()
         ended, left = fold(self._lines[letter.line], now)
         if ended:

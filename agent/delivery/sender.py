@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from agent.abilities import Addressing, Complete, Notifier
 from agent.alerts import letters as post
-from agent.alerts.letters import Address, Letter
+from agent.alerts.letters import Address, Letter, LetterState
 from agent.clock import Clock
 from agent.crashpoints import crashpoint
 from agent.delivery.attempt import attempt
@@ -29,6 +29,9 @@ LANES = 4
 
 PATIENCE = 5
 """After so many failures in a row the receiver is tried with one letter at a time."""
+
+
+NO_RECEIVER = "agent.toml does not name this receiver any more"
 
 
 class Sender:
@@ -59,7 +62,7 @@ class Sender:
         self._keep = keep
         self._changed = changed
         self._clean = clean
-        self._lines = Lines(folds=not (isinstance(notifier, Complete) and notifier.complete))
+        self._lines = Lines(folds=_folds(notifier))
         self._awake = asyncio.Event()
         self._paused_until: datetime | None = None
         self._failures = 0
@@ -113,6 +116,30 @@ class Sender:
         for letter in self._lines:
             self._keep(letter)
         self._wake()
+
+    def adopt(self, notifier: Notifier, *, kind: str, timeout: timedelta) -> None:
+        """Go on with another notifier in place of the present one: what waits is tried anew, now."""
+        self.kind, self._notifier, self._timeout_s = kind, notifier, timeout.total_seconds()
+        self._lines.folds = _folds(notifier)
+        self._failures, self._paused_until, self._error = 0, None, None
+        now = self._clock.now()
+        waiting = [letter for letter in self._lines if letter.state is LetterState.PENDING]
+        for letter in waiting:
+            self._lines.put(replace(letter, next_at=min(letter.next_at, now)))
+        self._bury_all(letter for letter in waiting if letter.address not in self.addresses)
+        self._wake()
+
+    def allow(self, timeout: timedelta) -> None:
+        """Give the next attempts this long."""
+        self._timeout_s = timeout.total_seconds()
+
+    def close(self) -> None:
+        """Its task has ended for good: what waits is dead."""
+        self._bury_all(self._lines)
+
+    def _bury_all(self, letters: Iterable[Letter]) -> None:
+        for letter in tuple(letters):
+            self._bury(post.bury(letter, NO_RECEIVER, self._clock.now()))
 
     async def attempt(self, letter: Letter) -> Letter:
         """One attempt outside the order, now, whatever waits; the letter as it ended."""
@@ -188,6 +215,9 @@ class Sender:
         if letter.is_expired(now):
             self._bury(post.expire(letter, now))
             return True
+        if letter.address not in self.addresses:
+            self._bury(post.bury(letter, NO_RECEIVER, now))
+            return True
         return False
 
     async def _try(self, letter: Letter) -> None:
@@ -255,3 +285,7 @@ class Sender:
         if first:
             log.warning("notifier %s fails: %s", self.name, error)
             self._changed()
+
+
+def _folds(notifier: Notifier) -> bool:
+    return not (isinstance(notifier, Complete) and notifier.complete)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -120,6 +120,25 @@ class Core:
     def route(self, routes: Sequence[Route]) -> None:
         """Tell people by these routes from the next evaluation on."""
         self._telling.take_routes(routes)
+
+    def adopt(
+        self, ruleset: Ruleset, believed_for: Mapping[str, timedelta], *, renewed: Collection[str] = ()
+    ) -> None:
+        """Go on with another table and other machines; what stays keeps its ages and stages.
+
+        Of the `renewed` machines nothing is known until they speak: they were built anew.
+        """
+        now = self._clock.now()
+        former, self._statuses = self._statuses, {}
+        for machine in ruleset.machines:
+            known = former.get(machine.name)
+            if known is not None and machine.name not in renewed:
+                self._statuses[machine.name] = replace(known, machine=machine)
+                continue
+            self._statuses[machine.name] = folding.unprobed(machine, now, resumes=known)
+        self._ruleset, self._believed_for = ruleset, believed_for
+        self._memory = replace(self._memory, former=None)
+        self._evaluate(now)
 
     def accept(self, name: str, report: Report) -> None:
         """Take in a report that has passed the border."""

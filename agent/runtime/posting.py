@@ -11,7 +11,7 @@ from agent.alerts import letters as post
 from agent.alerts.letters import Address, Letter, LetterState
 from agent.alerts.notices import rooted, trial
 from agent.clock import Clock
-from agent.delivery.sender import Sender
+from agent.delivery.sender import NO_RECEIVER, Sender
 from agent.errors import ActionError, StoreError
 from agent.model import Notice, NoticeType
 from agent.store.journal import Entry, Journal
@@ -35,6 +35,7 @@ class Posting:
         self._journal = journal
         self._stored = stored
         self._seq = 0
+        self._unclaimed: list[Letter] = []
         self._reached: dict[tuple[Address, str], bool] = {}
         self.senders: Mapping[str, Sender] = {}
         self.unbuilt: frozenset[str] = frozenset()
@@ -64,7 +65,11 @@ class Posting:
             if error is not None:
                 sent = post.mark_unstored(letter)
                 self.keep(sent)
-            self.senders[letter.address.notifier].post([sent])
+            sender = self.senders.get(letter.address.notifier)
+            if sender is not None:
+                sender.post([sent])
+            else:
+                self.keep(post.bury(sent, NO_RECEIVER, self._clock.now()))
 
     # -- what senders change -----------------------------------------------------------------------
 
@@ -87,15 +92,24 @@ class Posting:
 
     def restore(self) -> None:
         """Take up what a former run left; what has no notifier any more is dead, and listed as such."""
-        now = self._clock.now()
         self._reached |= self._journal.reached
-        self._journal.append(Entry(forget_before=now - KEPT, written=self._stored))
-        for letter in self._journal.take_waiting():
+        self._journal.append(Entry(forget_before=self._clock.now() - KEPT, written=self._stored))
+        self._hand_out(self._journal.take_waiting())
+
+    def resume(self) -> None:
+        """Hand out what waits for a notifier that could not be built until now."""
+        self._hand_out(self._unclaimed)
+
+    def _hand_out(self, letters: list[Letter]) -> None:
+        now, self._unclaimed = self._clock.now(), []
+        for letter in letters:
             sender = self.senders.get(letter.address.notifier)
             if sender is not None and letter.address in sender.addresses:
                 sender.post([post.release(letter, now)])
             elif sender is not None or letter.address.notifier not in self.unbuilt:
-                self.keep(post.bury(letter, "agent.toml does not name this receiver any more", now))
+                self.keep(post.bury(letter, NO_RECEIVER, now))
+            else:
+                self._unclaimed.append(letter)
 
     def shift(self, step: timedelta) -> None:
         for sender in self.senders.values():
@@ -112,7 +126,7 @@ class Posting:
         if letter.state is not LetterState.DEAD:
             raise ActionError(f"this notice is {letter.state}; only a dead one is sent again")
         if sender is None or letter.address not in sender.addresses:
-            raise ActionError("agent.toml does not name this receiver any more")
+            raise ActionError(NO_RECEIVER)
         revived = post.revive(letter, self._next() + 1, self._clock.now())
         self._seq = revived.seq
         self.keep(revived)

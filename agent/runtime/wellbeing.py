@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from agent import __version__
@@ -30,6 +30,8 @@ class Wellbeing:
         self._unbuilt_notifiers: dict[str, NotifierPart] = {}
         self._store_error: str | None = None
         self._loss: str | None = None
+        self._configuration_error: str | None = None
+        self._waiting: tuple[str, ...] = ()
         self.loop_lag_ms = 0.0
         self.senders: Mapping[str, Sender] = {}
         self.probers: list[Prober] = []
@@ -54,6 +56,25 @@ class Wellbeing:
 
     def notifier_unbuilt(self, name: str, kind: str, error: str) -> None:
         self._unbuilt_notifiers[name] = NotifierPart(name=name, kind=kind, state="failing", error=error)
+
+    def configured(
+        self, registry: Registry, *, rebuilt: Collection[str] = (), waiting: tuple[str, ...] = ()
+    ) -> None:
+        """A new configuration is in force; the plugins of `rebuilt` machines begin with a clean slate."""
+        self._registry = registry
+        self._configuration_error = None
+        self._waiting = waiting
+        for plugin in rebuilt:
+            self._plugin_errors.pop(plugin, None)
+
+    def misconfigured(self, error: str) -> None:
+        """A new configuration cannot be used, and the former one stays in force."""
+        self._configuration_error = error
+        self.changed()
+
+    def notifier_built(self, name: str) -> None:
+        """It is there, or not wanted any more."""
+        self._unbuilt_notifiers.pop(name, None)
 
     def stored(self, error: StoreError | None) -> None:
         """How the latest write to the journal went."""
@@ -102,6 +123,8 @@ class Wellbeing:
         part = self.describe()
         facts = self_check.Facts(
             store_error=self._store_error or self.journal_loss(),
+            configuration_error=self._configuration_error,
+            waiting=self._waiting,
             plugin_errors={one.name: one.error for one in part.plugins if one.error},
             notifier_errors={one.name: one.error or "" for one in part.notifiers if one.state == "failing"},
             credential_troubles=self.credential_troubles(),

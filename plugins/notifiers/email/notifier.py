@@ -39,6 +39,12 @@ class EmailNotifier:
             outcome = await self._tell(connection, notice, recipient)
         return conclude({recipient: outcome})
 
+    async def reach(self) -> str:
+        """Connect and log in, as for a mail, and send none."""
+        async with connected(self._settings, self._tls, secrets=self._secrets):
+            login = " and takes the login" if self._settings.username is not None else ""
+            return f"{self._settings.host}:{self._settings.reached_port} answers{login}"
+
     async def send(self, notice: Notice) -> Receipt:
         outcomes = self._outcomes.get(notice.id)
         if outcomes is None:

@@ -45,6 +45,13 @@ class SlackNotifier:
         self._threads: Recent[Place] = Recent()
         self._posted: Recent[Place] = Recent()
 
+    async def reach(self) -> str:
+        """Connect to Slack's host, and post nothing."""
+        webhook = self._settings.webhook_url
+        return await self._outbound.reach(
+            webhook.get_secret_value() if webhook is not None else self._settings.api_url
+        )
+
     async def send(self, notice: Notice) -> Receipt:
         wording = word(notice, zone=self._settings.zone, base_url=self._context.surroundings.base_url)
         content = message(notice, wording)

@@ -11,7 +11,7 @@ import pytest
 
 from agent.alerts.letters import Letter, write
 from agent.delivery.backoff import LONGEST, LONGEST_WISH, pause
-from agent.delivery.sender import LANES, PATIENCE, Sender
+from agent.delivery.sender import LANES, NO_RECEIVER, PATIENCE, Sender
 from agent.errors import DeliveryError
 from agent.model import Incident, Notice, NoticeReason, NoticeType, Receipt, Severity
 from agent.testing import ManualClock, RecordingNotifier
@@ -499,3 +499,69 @@ def test_pauses_grow_to_a_bound_by_age_and_are_spread_over_it(age, bound) -> Non
     drawn = [pause(40, None, rng, age) for _ in range(500)]
     assert bound * 0.8 < max(drawn) <= bound
     assert min(drawn) < bound / 6
+
+
+class Two(Program):
+    """A receiver in several people."""
+
+    def __init__(self, *recipients: str) -> None:
+        super().__init__()
+        self.recipients = recipients
+
+    async def send_to(self, recipient: str, notice: Notice) -> Receipt:
+        return await self.send(notice)
+
+
+async def test_another_notifier_in_the_same_place_gets_at_once_what_waited(open_post) -> None:
+    former, present = Program(), Program()
+    former.error = DeliveryError("429", retry_after=timedelta(minutes=30))
+    post = open_post(former)
+    post.tell("a", incident="one")
+    post.tell("b", incident="one")
+    await post.clock.advance(0)
+    post.sender.adopt(present, kind="webhook", timeout=timedelta(seconds=1))
+    await post.clock.advance(0)
+    assert ids(present) == ["a", "b"]
+    assert former.notices == []
+    assert (post.sender.describe().kind, post.sender.is_failing) == ("webhook", False)
+
+
+async def test_what_waits_for_a_receiver_that_is_no_longer_named_is_dead_and_says_so(open_post) -> None:
+    former, present = Two("ann", "bob"), Two("bob")
+    former.error = DeliveryError("away")
+    post = open_post(former)
+    post.tell("a")
+    await post.clock.advance(0)
+    post.sender.adopt(present, kind="email", timeout=timedelta(seconds=1))
+    await post.clock.advance(0)
+    ended = {one.address.recipient: (str(one.state), one.last_error) for one in post.kept if not one.is_open}
+    assert ended == {"ann": ("dead", NO_RECEIVER), "bob": ("delivered", None)}
+
+
+async def test_what_was_under_way_to_such_a_receiver_is_not_tried_a_second_time(open_post) -> None:
+    class Slow(Two):
+        async def send_to(self, recipient: str, notice: Notice) -> Receipt:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    post = open_post(Slow("ann"))
+    post.tell("a")
+    await post.clock.advance(1)
+    post.sender.adopt(Two("bob"), kind="email", timeout=timedelta(seconds=10))
+    await post.clock.advance(timedelta(minutes=1))
+    [ended] = [one for one in post.kept if not one.is_open]
+    assert (str(ended.state), ended.attempts, ended.last_error) == ("dead", 1, NO_RECEIVER)
+
+
+async def test_with_its_notifier_gone_all_that_waits_is_dead(open_post) -> None:
+    notifier = Program()
+    notifier.error = DeliveryError("away")
+    post = open_post(notifier)
+    post.tell("a", incident="one")
+    post.tell("b", incident="one")
+    await post.clock.advance(0)
+    post.task.cancel()
+    await asyncio.gather(post.task, return_exceptions=True)
+    post.sender.close()
+    assert [(notice, state) for notice, state, _ in post.ended()] == [("a", "dead"), ("b", "dead")]
+    assert post.sender.waiting == ()
