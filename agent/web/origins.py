@@ -1,4 +1,4 @@
-"""Which pages of other origins may read what, by the list in `agent.toml` and the browser's own rules (CORS)."""
+"""Which pages of other origins may read what: a list in `agent.toml`, kept by browsers (CORS)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ASKED_FIRST = {
     "Access-Control-Allow-Headers": "Authorization, If-None-Match",
     "Access-Control-Max-Age": "7200",
 }
-"""The answer to a browser that asks before it asks. No credentials: a page of another origin has no session."""
+"""The answer to a browser that asks before it asks. A page of another origin has no session to bring."""
 
 
 class Origins:

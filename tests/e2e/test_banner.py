@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import re
-import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -31,6 +31,8 @@ ARGUMENTS = [
 LIVE = "2026-11-23T10:00:00+05:30"
 DESKTOP = {"width": 1024, "height": 700}
 PATIENCE_MS = 20_000
+STATIC = Path(shipped_configuration()).parent / "agent" / "web" / "static"
+TYPES = (STATIC / "banner.d.ts").read_text(encoding="utf-8")
 STRICT = (
     "default-src 'none'; script-src {agent}; connect-src {agent}; base-uri 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
@@ -38,8 +40,20 @@ STRICT = (
 HTML = """<!doctype html><html lang="en"><title>A desk's own front end</title>
 <meta name="color-scheme" content="light dark"><meta name="viewport" content="width=device-width">
 <script type="module" src="{agent}/banner.js"></script>
-<main><h1>Orders</h1><openbell-banner src="{agent}"{more}>The agent is not reached.</openbell-banner>
+<main><h1>Orders</h1><openbell-banner src="{agent}">The agent is not reached.</openbell-banner>
 <p id="below">Below</p></main>"""
+
+SEEN = """state => {
+    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+MEMBERS = """banner => Object.fromEntries(
+    Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(banner)))
+        .filter(([name, one]) => one.get).map(([name, one]) => [name, Boolean(one.set)]))"""
+FITS = """text => {
+    const [said, bar] = [text, text.closest(".bar")].map(one => one.getBoundingClientRect());
+    return said.top >= bar.top && said.bottom <= bar.bottom;
+}"""
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -78,15 +92,16 @@ class FrontEnd:
 async def front_end(tmp_path: Path) -> AsyncIterator[FrontEnd]:
     async def page(request: web.Request) -> web.Response:
         agent = request.query["agent"]
-        more = f" {request.query['more']}" if "more" in request.query else ""
-        policy = STRICT.format(agent=agent)
-        text = HTML.format(agent=agent, more=more)
-        return web.Response(
-            text=text, content_type="text/html", headers={"Content-Security-Policy": policy}
-        )
+        policy = {"Content-Security-Policy": STRICT.format(agent=agent)}
+        return web.Response(text=HTML.format(agent=agent), content_type="text/html", headers=policy)
 
     app = web.Application()
+
+    async def module(request: web.Request) -> web.Response:
+        return web.Response(body=(STATIC / "banner.js").read_bytes(), content_type="text/javascript")
+
     app.router.add_get("/", page)
+    app.router.add_get("/banner.js", module)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -111,7 +126,9 @@ async def open_banner(browser: Browser, front_end: FrontEnd) -> AsyncIterator[Ca
     complaints: list[str] = []
     contexts = []
 
-    async def begin(agent: str, *, origin: str | None = None, more: str = "", **settings: Any) -> Page:
+    async def begin(
+        agent: str, *, origin: str | None = None, blocked: re.Pattern[str] | None = None, **settings: Any
+    ) -> Page:
         context = await browser.new_context(**{"viewport": DESKTOP, **settings})
         contexts.append(context)
         page = await context.new_page()
@@ -123,7 +140,9 @@ async def open_banner(browser: Browser, front_end: FrontEnd) -> AsyncIterator[Ca
                  document.querySelector("openbell-banner").addEventListener("change", ({ detail }) =>
                    window.told.push(`${detail.contact} ${detail.health?.code}`)));"""
         )
-        await page.goto(f"{origin or front_end.origin}/?agent={agent}&more={more}")
+        if blocked is not None:
+            await page.route(blocked, lambda route: route.abort())
+        await page.goto(f"{origin or front_end.origin}/?agent={agent}")
         return page
 
     yield begin
@@ -220,3 +239,127 @@ async def test_a_killed_agent_turns_the_banner_grey_and_its_return_is_noticed(
     await program.says("openbell is ready")
     await expect(banner(page).locator(".headline")).not_to_have_text("Out of contact")
     assert await of(page, "contact") == "live"
+
+
+async def test_where_the_stream_does_not_get_through_the_banner_asks_and_then_streams_again(
+    open_desk: Callable[..., Any], front_end: FrontEnd, open_banner: Callable[..., Any]
+) -> None:
+    desk = await open_desk(at=LIVE, data=front_end.data())
+    blocked = re.compile("/api/system/events")
+    page = await open_banner(desk.url, blocked=blocked)
+    await headline(page, "Broker login needed")
+    assert await of(page, "via") == "poll"
+    async with page.expect_response(lambda answer: answer.status == 304) as unchanged:
+        await page.clock.run_for(6_000)
+    assert (await unchanged.value).request.headers["if-none-match"].startswith('"')
+    await desk.login()
+    await page.clock.run_for(6_000)
+    await headline(page, "The market is open")
+    await page.unroute(blocked)
+    async with page.expect_request(blocked):
+        await page.clock.run_for(40_000)
+    await expect(banner(page)).to_have_js_property("via", "stream")
+
+
+async def test_a_page_that_nobody_sees_holds_no_connection_and_neither_does_a_banner_taken_away(
+    open_desk: Callable[..., Any], front_end: FrontEnd, open_banner: Callable[..., Any]
+) -> None:
+    desk = await open_desk(at=LIVE, data=front_end.data())
+    page = await open_banner(desk.url)
+    await headline(page, "Broker login needed")
+    is_stream = re.compile("/api/system/events").search
+    async with page.expect_event("requestfailed", lambda request: is_stream(request.url)):
+        await page.evaluate(SEEN, "hidden")
+    await page.clock.fast_forward("00:31")
+    await expect(banner(page)).to_have_js_property("contact", "lost")
+    async with page.expect_request(lambda request: bool(is_stream(request.url))):
+        await page.evaluate(SEEN, "visible")
+    await headline(page, "Broker login needed")
+    async with page.expect_event("requestfailed", lambda request: is_stream(request.url)):
+        await page.evaluate("window.kept = document.querySelector('openbell-banner'); window.kept.remove()")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.clock.run_for(60_000)
+    assert asked == []
+    assert await page.evaluate("window.kept.contact") == "lost"
+    await page.evaluate("document.querySelector('main').append(window.kept)")
+    await headline(page, "Broker login needed")
+
+
+async def test_the_banner_is_for_keyboards_screen_readers_and_the_smallest_phone(
+    open_desk: Callable[..., Any], front_end: FrontEnd, open_banner: Callable[..., Any]
+) -> None:
+    desk = await open_desk(at=LIVE, data=front_end.data())
+    page = await open_banner(desk.url, viewport={"width": 320, "height": 640})
+    top = await page.locator("#below").bounding_box()
+    await headline(page, "Broker login needed")
+    assert await page.locator("#below").bounding_box() == top
+    assert await banner(page).locator(".headline").evaluate(FITS)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.clock.run_for(1_000)
+    await expect(banner(page).get_by_role("alert")).to_contain_text("Critical: Broker login needed.")
+    await page.keyboard.press("Tab")
+    await expect(banner(page).get_by_role("link", name="Log in")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    toggle = banner(page).get_by_role("button", name="Details", expanded=True)
+    await expect(toggle).to_be_focused()
+    await expect(banner(page)).to_have_attribute("open", "")
+    explained = banner(page).locator(".problem", has_text="AUTH_REQUIRED").locator("li")
+    await expect(explained).to_contain_text("FEED_DISCONNECTED")
+    await expect(banner(page).get_by_role("row", name="feed")).to_contain_text("DISCONNECTED")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        found = await Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    await page.keyboard.press("Escape")
+    await expect(banner(page).get_by_role("button", name="Details", expanded=False)).to_be_focused()
+
+
+async def test_a_page_themes_the_banner_and_the_types_say_what_it_has(
+    front_end: FrontEnd, open_banner: Callable[..., Any]
+) -> None:
+    page = await open_banner(front_end.origin)
+    await headline(page, "Connecting…")
+    await page.clock.run_for(9_000)
+    await headline(page, "The agent does not answer")
+    await page.evaluate(
+        """sheet => {
+            const own = new CSSStyleSheet();
+            own.replaceSync(sheet);
+            document.adoptedStyleSheets = [own];
+        }""",
+        "openbell-banner { --openbell-grey: rgb(1, 2, 3); --openbell-height: 80px; }"
+        "openbell-banner::part(headline) { font-size: 30px; }",
+    )
+    await expect(banner(page).locator(".bar")).to_have_css("background-color", "rgb(1, 2, 3)")
+    await expect(banner(page).locator(".bar")).to_have_css("height", "80px")
+    await expect(banner(page).locator(".headline")).to_have_css("font-size", "30px")
+    assert await banner(page).evaluate(MEMBERS) == declared_members()
+    assert await banner(page).evaluate("banner => banner.constructor.observedAttributes") == ["src", "open"]
+    assert f"observedAttributes: readonly {json.dumps(['src', 'open'])}" in TYPES
+
+
+def declared_members() -> dict[str, bool]:
+    """The properties of the element by its types, and whether they can be set."""
+    body = TYPES.partition("export declare class OpenbellBanner")[2].partition("addEventListener")[0]
+    found = re.findall(r"^  (readonly )?(\w+): ", body, re.MULTILINE)
+    return {name: not readonly for readonly, name in found}
+
+
+async def test_an_agent_that_wants_a_token_is_read_with_one(
+    open_desk: Callable[..., Any], front_end: FrontEnd, open_banner: Callable[..., Any]
+) -> None:
+    read, control = "a-token-to-read-with", "a-token-to-control-with"
+    folder = front_end.data(host="0.0.0.0", read_token=read, control_token=control)
+    desk = await open_desk(at=LIVE, data=folder)
+    agent = desk.url.replace("0.0.0.0", "127.0.0.1")
+    page = await open_banner(agent)
+    await headline(page, "Not allowed to read")
+    await tone(page, "grey")
+    assert await of(page, "contact") == "lost"
+    await page.evaluate("token => (document.querySelector('openbell-banner').token = token)", read)
+    await headline(page, "Broker login needed")
+    assert (await of(page, "contact"), await of(page, "via")) == ("live", "stream")
+    assert read not in await page.content()

@@ -29,6 +29,8 @@ const SESSION_SIGNS = { LIVE: "bell", PRE_OPEN: "waiting", CLOSED: "night" };
 
 const TONES = ["green", "blue", "yellow", "red"];
 
+const WELL = ["LIVE", "PRE_OPEN", "CLOSED", "VALID", "CONNECTED"];
+
 const headline = (code) => HEADLINES[code] ?? capitalized(code.replaceAll(/[_-]+/g, " ").toLowerCase());
 const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -240,6 +242,7 @@ ul { list-style: none; }
 .toggle { flex: none; width: 2.75rem; padding: 0; background: none; color: inherit; }
 .toggle[aria-expanded="true"] .sign { rotate: 180deg; }
 :focus-visible { outline: 3px solid currentColor; outline-offset: -3px; }
+.facts { display: grid; gap: .25rem; }
 .details { display: grid; gap: .9rem; padding: 1rem; border: 1px solid var(--line); border-top: 0; border-radius: 0 0 var(--openbell-radius, .75rem) var(--openbell-radius, .75rem); overflow-wrap: anywhere; }
 .details .message { white-space: normal; font-size: 1rem; }
 .details h2 { margin: 0 0 .3rem; font-size: .8125rem; font-weight: 600; color: var(--soft); }
@@ -247,7 +250,8 @@ ul { list-style: none; }
 .details li li { padding-left: 1.25rem; color: var(--soft); }
 code { font: .8125em/1.3 var(--openbell-mono, ui-monospace, monospace); color: var(--soft); }
 table { width: 100%; border-collapse: collapse; text-align: start; }
-th, td { padding: .3rem .5rem .3rem 0; border-top: 1px solid var(--line); text-align: start; vertical-align: top; font-weight: 400; }
+th, .age { white-space: nowrap; }
+th, td { padding: .3rem .75rem .3rem 0; border-top: 1px solid var(--line); text-align: start; vertical-align: top; font-weight: 400; }
 td:last-child { text-align: end; padding-right: 0; color: var(--soft); }
 b { font-weight: 600; }
 .details a { color: inherit; text-underline-offset: .2em; }
@@ -333,7 +337,7 @@ function build(root) {
   parts.machinesSection = make("section", "", make("h2", "", "Machines"), make("table", "machines", parts.machines));
   const said = make("div", "said", parts.headline, parts.message);
   const bar = make("div", "bar", parts.sign, said, parts.countdown, parts.action, parts.toggle);
-  parts.details.append(parts.whole, parts.since, parts.readiness, parts.bell);
+  parts.details.append(make("div", "facts", parts.whole, parts.since, parts.readiness, parts.bell));
   parts.details.append(parts.problemsSection, parts.machinesSection, make("p", "", parts.page));
   parts.banner = make("div", "banner", bar, parts.details);
   parts.banner.setAttribute("role", "group");
@@ -341,7 +345,10 @@ function build(root) {
   return parts;
 }
 
-/** Problems with those beneath them that they explain; one whose cause has just ended stands alone. */
+/**
+ * Problems with those beneath them that they explain. One whose cause has just ended stands alone,
+ * unless its machine is well again, and only time must confirm it.
+ */
 function problemTree(health) {
   const isExplained = (problem) => problem.suppressed_by.length > 0;
   const explainedBy = (cause) => (problem) =>
@@ -349,7 +356,8 @@ function problemTree(health) {
   const causes = health.problems.filter((problem) => !isExplained(problem));
   const tree = causes.map((cause) => ({ cause, explained: health.problems.filter(explainedBy(cause)) }));
   const placed = tree.flatMap(({ cause, explained }) => [cause, ...explained]);
-  const orphans = health.problems.filter((problem) => !placed.includes(problem));
+  const isPassing = ({ machine }) => WELL.includes(health.machines[machine]?.state);
+  const orphans = health.problems.filter((problem) => !placed.includes(problem) && !isPassing(problem));
   return [...tree, ...orphans.map((cause) => ({ cause, explained: [] }))];
 }
 
@@ -649,7 +657,8 @@ class OpenbellBanner extends HTMLElement {
     const closes = market?.state === "LIVE" || (close < open && close > now);
     const at = closes ? close : open;
     if (Number.isNaN(at)) return null;
-    const { zone } = Object.values(machines).find(({ role }) => role === "market")?.attributes ?? {};
+    const said = Object.values(machines).find(({ role }) => role === "market")?.attributes;
+    const zone = said?.zone ?? market.calendar?.zone;
     const left = at > now ? `in ${duration(at - now + 999)}` : "any moment";
     return { word: closes ? "closes" : "opens", left, at: instant(at, zone) };
   }
