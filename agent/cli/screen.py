@@ -32,25 +32,29 @@ def screen(view: View, monotonic: float, *, columns: int, rows: int) -> Renderab
     live = view.is_live(monotonic)
     code = qr_lines(view.link, rows) if view.link and live and opens_on_a_phone(view.link) else []
     if not code or columns < len(code[0]) + ASIDE + 1:
-        return answer(view, monotonic, width=columns, hint=True)
+        return answer(view, monotonic, width=columns)
     beside = columns - len(code[0]) - 1
     both = Table.grid(padding=(0, 1))
     both.add_column(width=beside)
     both.add_column(width=len(code[0]), no_wrap=True)
-    both.add_row(answer(view, monotonic, width=beside, hint=False), Text("\n".join(code), style=PAPER))
+    both.add_row(answer(view, monotonic, width=beside, beside_code=True), Text("\n".join(code), style=PAPER))
     return both
 
 
-def answer(view: View, monotonic: float, *, width: int, hint: bool) -> RenderableType:
+def answer(view: View, monotonic: float, *, width: int, beside_code: bool = False) -> RenderableType:
     now = view.now(monotonic)
     if view.document is None:
         return Group(*_head("grey", "…", "Connecting", width), Text(view.trouble or view.url, "dim"))
     if not view.is_live(monotonic):
         return _lost(view, now, width)
     document = view.document
-    parts: list[RenderableType] = [*_lead(document, now, width), *_do(document, view.link, hint), Text()]
+    parts: list[RenderableType] = [
+        *_lead(document, now, width),
+        *_do(document, view.link, beside_code),
+        Text(),
+    ]
     parts += [*_bell(document, now), *_readiness(document), Text()]
-    parts += [_machines(document, now, wide=width >= 60), *_problems(document), Text()]
+    parts += [_machines(document, now, wide=not beside_code), *_problems(document), Text()]
     return Group(*parts, Text(_foot(view, document, now), "dim"))
 
 
@@ -84,16 +88,17 @@ def _lost(view: View, now: datetime, width: int) -> RenderableType:
     )
 
 
-def _do(document: dict[str, Any], link: str | None, hint: bool) -> list[RenderableType]:
+def _do(document: dict[str, Any], link: str | None, beside_code: bool) -> list[RenderableType]:
     action = document["action"]
     if action is None:
         return []
     if link is None:
         return [Text(f" → {plain(action['label'])}", "bold")]
-    shown: list[RenderableType] = [Text(" → Log in: ", "bold"), Text(link, "underline", overflow="fold")]
-    if hint:
-        shown.append(Text(f"   {LARGER if opens_on_a_phone(link) else NO_PHONE}", "dim"))
-    return shown
+    if beside_code:
+        return [Text(" → Log in: by this code, or", "bold"), Text("   openbell login", "bold")]
+    hint = LARGER if opens_on_a_phone(link) else NO_PHONE
+    link_text = Text(link, "underline", overflow="fold")
+    return [Text(" → Log in: ", "bold"), link_text, Text(f"   {hint}", "dim")]
 
 
 def _bell(document: dict[str, Any], now: datetime) -> list[RenderableType]:
@@ -120,13 +125,14 @@ def _readiness(document: dict[str, Any]) -> list[RenderableType]:
 
 def _machines(document: dict[str, Any], now: datetime, *, wide: bool) -> RenderableType:
     table = Table.grid(padding=(0, 2, 0, 0))
-    for _ in range(3):
-        table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    for _ in range(4 if wide else 2):
+        table.add_column(no_wrap=True, overflow="ellipsis")
     for name, part in document["machines"].items():
-        row = [Text(f" {plain(name)}"), Text(plain(part["state"]), "bold"), Text(age(part["since"], now))]
-        said = plain(f"{part['reason']}: {part['message']}" if part["message"] else part["reason"])
-        table.add_row(*row, Text(said, "dim", overflow="ellipsis") if wide else Text())
+        row = [Text(f" {plain(name)}"), Text(plain(part["state"]), "bold")]
+        if wide:
+            said = plain(f"{part['reason']}: {part['message']}" if part["message"] else part["reason"])
+            row += [Text(age(part["since"], now)), Text(said, "dim")]
+        table.add_row(*row)
     return table
 
 
