@@ -85,7 +85,7 @@ class Streams:
             await response.prepare(request)
         except ConnectionError:
             return response
-        if request.transport is None:
+        if request.transport is None or request.method == "HEAD":
             return response
         stream = Stream(request.transport, is_chunked="Transfer-Encoding" in response.headers)
         self._open.add(stream)

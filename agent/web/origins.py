@@ -26,9 +26,10 @@ class Origins:
     def __init__(self, allowed: Iterable[str]) -> None:
         self._allowed = frozenset(allowed)
 
-    def mark_on(self, app: web.Application) -> None:
-        """Mark every answer of what is shared as the browser expects it, streams and refusals included."""
+    def let_into(self, app: web.Application) -> None:
+        """Answer preflights, within the gate, and mark every answer of what is shared, streams included."""
         if self._allowed:
+            app.middlewares.append(self._asked_first())
             app.on_response_prepare.append(self._mark)
 
     async def _mark(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -39,7 +40,7 @@ class Origins:
             response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
             response.headers["Access-Control-Expose-Headers"] = "ETag"
 
-    def asked_first(self) -> Middleware:
+    def _asked_first(self) -> Middleware:
         """The middleware that answers preflights of what is shared; all other requests go on."""
 
         @web.middleware

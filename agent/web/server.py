@@ -36,9 +36,8 @@ class WebServer:
         self._streams = Streams(agent.publisher, agent.clock)
         hosts = Hosts(server, base_url, listener.getsockname()[1])
         origins = Origins(server.allowed_origins)
-        gates = [guard(access, hosts), origins.asked_first()]
-        self._app = web.Application(middlewares=gates, client_max_size=BODY_LIMIT)
-        origins.mark_on(self._app)
+        self._app = web.Application(middlewares=[guard(access, hosts)], client_max_size=BODY_LIMIT)
+        origins.let_into(self._app)
         login = Login(agent, access, base_url)
         parts = (
             System(agent),

@@ -17,7 +17,7 @@ def test_the_example_has_the_types_that_the_agent_serves() -> None:
     assert (EXAMPLE / "src" / "banner.d.ts").read_text() == served.read_text()
 
 
-@pytest.mark.skipif(not COMPILER.exists(), reason="run `npm install` in examples/react-banner to check its types")
+@pytest.mark.skipif(not COMPILER.exists(), reason="its types are checked after `npm install` there")
 def test_the_example_is_right_by_its_types() -> None:
     done = subprocess.run([COMPILER], cwd=EXAMPLE, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout
