@@ -91,6 +91,12 @@ class Reach:
 
     def documents(self) -> Iterator[dict[str, Any]]:
         """The documents as they come, the present one first. Raises `Unreachable` when they end."""
+        for name, said in self.events():
+            if name == "document":
+                yield said
+
+    def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events as they come, by name: documents and refreshes. Raises `Unreachable` when they end."""
         connection = self._connect(EVENTS_TIMEOUT_S)
         try:
             connection.request("GET", self._path + "/api/system/events", headers=self._headers)
@@ -102,8 +108,8 @@ class Reach:
                 line = raw.decode().rstrip("\n")
                 if line.startswith("event: "):
                     event = line.removeprefix("event: ")
-                elif line.startswith("data: ") and event == "document":
-                    yield json.loads(line.removeprefix("data: "))
+                elif line.startswith("data: "):
+                    yield event, json.loads(line.removeprefix("data: "))
             raise Unreachable(f"{self.url}: the agent has ended")
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from None

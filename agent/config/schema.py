@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from agent.config.credentials import CredentialSettings
+from agent.config.origin import Origin
 from agent.model import Expectation, Severity
 from agent.settings import Duration, SecretText, Settings
 
@@ -33,6 +34,8 @@ class Server(Settings):
     """The address as people reach it, behind a proxy for example; made of host and port otherwise."""
     allowed_hosts: list[str] = []
     """Further names for which requests are taken, beside the address itself and localhost."""
+    allowed_origins: list[Origin] = []
+    """Of front ends that embed the banner: their pages may read the document and its events."""
     read_token: SecretText | None = None
     control_token: SecretText | None = None
     push_token: SecretText | None = None
