@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from agent.abilities import CredentialState, NotifierContext, Secret, Surroundings, Verdict
+from agent.abilities import CredentialState, KeyValue, NotifierContext, Secret, Surroundings, Verdict
 from agent.clock import Clock, Timer
 from agent.errors import ConfigError
 from agent.model import Expectation, Notice, Receipt, Report
@@ -218,7 +218,7 @@ class Bench:
         self.probes_wished += 1
 
     async def in_thread(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(call, *args, **kwargs)
+        return await _in_thread(call, *args, **kwargs)
 
     async def until(self, holds: Callable[[Report], bool], timeout_s: float = 10) -> Report:
         """Wait (in real time, at most `timeout_s`) for a report that `holds`.
@@ -262,10 +262,23 @@ async def running(machine: object) -> AsyncIterator[asyncio.Task[None]]:
 
 
 def notifier_context(
-    name: str, session: Callable[[], aiohttp.ClientSession], clock: ManualClock | None = None
+    name: str,
+    session: Callable[[], aiohttp.ClientSession],
+    clock: ManualClock | None = None,
+    store: KeyValue | None = None,
 ) -> NotifierContext:
-    """What a notifier under test is handed."""
+    """What a notifier under test is handed; give two of them one `store` to see a restart."""
     surroundings = Surroundings("test", Path(), "http://127.0.0.1:8000")
     return NotifierContext(
-        name, clock or ManualClock(), logging.getLogger(f"test.{name}"), surroundings, session
+        name,
+        clock or ManualClock(),
+        logging.getLogger(f"test.{name}"),
+        surroundings,
+        session,
+        store if store is not None else MemoryStore(),
+        _in_thread,
     )
+
+
+async def _in_thread(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    return await asyncio.to_thread(call, *args, **kwargs)

@@ -71,14 +71,19 @@ def judge_webhook(answer: Answer, now: datetime) -> DeliveryError | None:
 
 def judge_api(answer: Answer, now: datetime) -> tuple[dict[str, object], DeliveryError | None]:
     """The Web API's answer, and the error in it; only `"ok": true` is success."""
-    try:
-        parsed = json.loads(answer.body) if answer.is_whole else None
-    except (ValueError, RecursionError):
-        parsed = None
-    said: dict[str, object] = parsed if isinstance(parsed, dict) else {}
+    said = parsed(answer)
     if answer.status == 200 and said.get("ok") is True:
         return said, None
     return said, _refused(answer, str(said.get("error", "")), now)
+
+
+def parsed(answer: Answer) -> dict[str, object]:
+    """The object in an answer; empty where it holds none, or not all of it came."""
+    try:
+        said = json.loads(answer.body) if answer.is_whole else None
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _refused(answer: Answer, text: str, now: datetime) -> DeliveryError:
