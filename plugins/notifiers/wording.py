@@ -24,6 +24,8 @@ The last cannot be encoded, and an `EmailMessage` refuses header values with any
 either would cost the whole notice.
 """
 
+_MENTION = re.compile(r"@(?=\w)")
+
 _UNFIT_FOR_LINKS = re.compile(r"""[\s"'<>\\|]""")
 """Signs that no address needs, and that could end the link in one medium or another."""
 
@@ -72,14 +74,23 @@ def word(notice: Notice, *, zone: str, base_url: str) -> Wording:
 
 def plain_text(wording: Wording) -> str:
     """The words as a text of several lines."""
-    lines = [wording.title, ""]
-    lines += [wording.message, ""] if wording.message else []
+    return f"{wording.title}\n\n{body_text(wording)}\n"
+
+
+def body_text(wording: Wording) -> str:
+    """The words below the title."""
+    lines = [wording.message, ""] if wording.message else []
     lines += [f"{label}: {value}" for label, value in wording.facts]
     if wording.link is not None:
         lines += ["", f"{wording.link.label}: {wording.link.url}"]
     if wording.machines:
         lines += ["", "Machines:", *(f"- {machine}" for machine in wording.machines)]
-    return "\n".join([*lines, "", f"Notice {wording.reference}", ""])
+    return "\n".join([*lines, "", f"Notice {wording.reference}"])
+
+
+def unmentioning(text: str) -> str:
+    """The text with an invisible sign in what could mention somebody: `@here`, `@channel`."""
+    return _MENTION.sub("@\u2060", text)
 
 
 def clean(text: str, limit: int = TEXT_LIMIT) -> str:

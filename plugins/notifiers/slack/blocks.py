@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from agent.api import Notice, NoticeType, Severity
-from plugins.notifiers.wording import Link, Wording
+from plugins.notifiers.wording import Link, Wording, unmentioning
 
 TEXT_LIMIT = 3_000
 FIELD_LIMIT = 2_000
@@ -25,8 +25,6 @@ MARKS = {
 _TYPE_MARKS = {NoticeType.RECOVERY: ":white_check_mark:", NoticeType.TEST: ":bell:"}
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_MENTION = re.compile(r"@(?=\w)")
-_WORD_JOINER = "\u2060"
 
 
 def message(notice: Notice, wording: Wording) -> dict[str, object]:
@@ -41,7 +39,7 @@ def message(notice: Notice, wording: Wording) -> dict[str, object]:
 
 def escape(text: str) -> str:
     """The text as Slack shows it literally: no link, no mention, no `<!channel>`, no `@here`."""
-    return _MENTION.sub("@" + _WORD_JOINER, text.translate(_ESCAPES))
+    return unmentioning(text.translate(_ESCAPES))
 
 
 def _blocks(notice: Notice, wording: Wording) -> list[dict[str, object] | None]:
