@@ -138,6 +138,7 @@ def release(letter: Letter, now: datetime) -> Letter:
 def deliver(letter: Letter, receipt: Receipt, now: datetime) -> Letter:
     """The receiver has it."""
     said = plain(f"{receipt.status} {receipt.id or ''}")
+    said = plain(f"{said}; {receipt.remark}") if receipt.remark else said
     return replace(letter, state=LetterState.DELIVERED, ended_at=now, receipt=said, last_error=None)
 
 

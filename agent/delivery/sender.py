@@ -66,6 +66,10 @@ class Sender:
         self._delivered = 0
         self._dead = 0
         self._error: str | None = None
+        self.remark: str | None = None
+        """The first word of the notifier on what an operator should see to; it stays, because that
+        is mended by another configuration, and what comes and goes with each notice would be told
+        by notices of its own."""
 
     # -- what is known of it -------------------------------------------------------------------
 
@@ -205,7 +209,12 @@ class Sender:
 
     async def _send(self, letter: Letter) -> Receipt:
         receipt = await attempt(self._notifier, letter, clock=self._clock, timeout_s=self._timeout_s)
-        return replace(receipt, status=self._clean(plain(str(receipt.status))))
+        remark = self._clean(plain(receipt.remark)) if receipt.remark else None
+        if remark is not None and self.remark is None:
+            self.remark = remark
+            log.warning("notifier %s: %s", self.name, remark)
+            self._changed()
+        return replace(receipt, status=self._clean(plain(str(receipt.status))), remark=remark)
 
     # -- how it went ---------------------------------------------------------------------------
 

@@ -33,10 +33,10 @@ class NotifierSettings(Settings):
     model_config = ConfigDict(hide_input_in_errors=True)
 
 
-def needs(package: str) -> None:
-    """Raises `ValueError` with the remedy if the package of the extra of that name is not installed."""
+def needs(package: str, *, extra: str | None = None) -> None:
+    """Raises `ValueError` with the remedy if a package is not there; its extra may have another name."""
     if find_spec(package) is None:
-        raise ValueError(f'{package} is not installed; run: pip install "openbell[{package}]"')
+        raise ValueError(f'{package} is not installed; run: pip install "openbell[{extra or package}]"')
 
 
 class HttpSettings(NotifierSettings):

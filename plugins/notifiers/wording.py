@@ -24,6 +24,8 @@ The last cannot be encoded, and an `EmailMessage` refuses header values with any
 either would cost the whole notice.
 """
 
+_UNSENDABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+
 _MENTION = re.compile(r"@(?=\w)")
 
 _UNFIT_FOR_LINKS = re.compile(r"""[\s"'<>\\|]""")
@@ -46,7 +48,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A notice in words, each of them one line of showable text, none of it escaped.
+    """A notice in words: lines of showable text, and of the built-in ones none is escaped.
 
     `facts` are pairs of label and value. `reference` is short, and the same each time this
     notice is told: who gets it twice can see that it is one.
@@ -58,6 +60,12 @@ class Wording:
     machines: tuple[str, ...]
     link: Link | None
     reference: str
+    body: str | None = None
+    """An operator's own lines in place of message, facts and machines, escaped for their medium."""
+    html: str | None = None
+    """The same for where HTML is shown."""
+    remark: str | None = None
+    """What is to be known of these words."""
 
 
 def word(notice: Notice, *, zone: str, base_url: str) -> Wording:
@@ -79,13 +87,17 @@ def plain_text(wording: Wording) -> str:
 
 def body_text(wording: Wording) -> str:
     """The words below the title."""
-    lines = [wording.message, ""] if wording.message else []
-    lines += [f"{label}: {value}" for label, value in wording.facts]
+    lines = _own_lines(wording) if wording.body is None else [wording.body]
     if wording.link is not None:
         lines += ["", f"{wording.link.label}: {wording.link.url}"]
-    if wording.machines:
+    if wording.machines and wording.body is None:
         lines += ["", "Machines:", *(f"- {machine}" for machine in wording.machines)]
     return "\n".join([*lines, "", f"Notice {wording.reference}"])
+
+
+def _own_lines(wording: Wording) -> list[str]:
+    lines = [wording.message, ""] if wording.message else []
+    return lines + [f"{label}: {value}" for label, value in wording.facts]
 
 
 def unmentioning(text: str) -> str:
@@ -97,6 +109,12 @@ def clean(text: str, limit: int = TEXT_LIMIT) -> str:
     """The text as one line that can be shown and encoded anywhere, cut to `limit`."""
     line = " ".join(_UNSHOWABLE.sub(" ", text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def cleaned_lines(text: str) -> str:
+    """A text of several lines that can be encoded anywhere; its invisible signs may be on purpose."""
+    lines = (_UNSENDABLE.sub(" ", line).rstrip() for line in text.splitlines())
+    return "\n".join(lines).strip("\n")
 
 
 def reference(notice_id: str) -> str:

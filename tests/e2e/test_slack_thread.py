@@ -108,3 +108,24 @@ async def test_a_recovery_after_a_kill_is_told_in_the_threads_first_message_and_
     assert slack.texts[first] == slack.texts[reply]
     assert slack.texts[reply].startswith("RECOVERED: AUTH_REQUIRED is over")
     assert await desk.program.stop() == 0
+
+
+async def test_a_template_that_fails_costs_no_notice_and_is_said_in_receipt_log_and_document(
+    slack, open_desk, tmp_path
+) -> None:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    own_words = 'template = "{{ machines[99].name }}"\n'
+    (folder / "agent.toml").write_text(SHIPPED + NOTIFIER.format(port=slack.port) + own_words)
+    desk = await open_desk("2026-11-23T10:00:00+05:30", data=folder)
+    await slack.until(lambda: len(slack.texts) == 1)
+    assert "AUTH_REQUIRED (critical)" in next(iter(slack.texts.values()))
+    document = await desk.until(lambda one: one["machines"]["agent"]["state"] == "DEGRADED")
+    assert document["machines"]["agent"]["reason"] == "NOTIFIER_IMPAIRED"
+    assert "notifier desk: told in the built-in words" in document["machines"]["agent"]["message"]
+    assert document["code"] == "AUTH_REQUIRED"
+    async with asyncio.timeout(30):
+        while not (notice := (await desk.get("/api/system/notices"))["notices"][0])["receipt"]:
+            pass
+    assert "because the template failed: line 1" in notice["receipt"]
+    await desk.program.says("notifier desk: told in the built-in words")

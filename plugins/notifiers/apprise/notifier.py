@@ -8,7 +8,8 @@ from agent.api import DeliveryError, Notice, NoticeType, NotifierContext, Receip
 from plugins.notifiers.answers import refusal
 from plugins.notifiers.apprise.service import Told, tell
 from plugins.notifiers.apprise.settings import AppriseSettings
-from plugins.notifiers.wording import body_text, unmentioning, word
+from plugins.notifiers.phrasing import Phrasing, receipt
+from plugins.notifiers.wording import body_text, unmentioning
 
 KINDS = {
     Severity.OK: "success",
@@ -28,13 +29,14 @@ class AppriseNotifier:
     def __init__(self, settings: AppriseSettings, context: NotifierContext) -> None:
         self._settings = settings
         self._context = context
+        self._phrasing = Phrasing(settings, context.clock, context.surroundings.base_url, {})
 
     @property
     def recipients(self) -> Sequence[str]:
         return tuple(self._settings.urls)
 
     async def send_to(self, recipient: str, notice: Notice) -> Receipt:
-        wording = word(notice, zone=self._settings.zone, base_url=self._context.surroundings.base_url)
+        wording = await self._phrasing.word(notice)
         told = await self._context.in_thread(
             tell,
             self._settings.urls[recipient].get_secret_value(),
@@ -44,7 +46,7 @@ class AppriseNotifier:
         )
         if not told.taken:
             raise self._failure(recipient, told)
-        return Receipt(status=f"taken by {recipient}")
+        return receipt(f"taken by {recipient}", wording)
 
     async def send(self, notice: Notice) -> Receipt:
         for recipient in self.recipients:

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from agent.api import SecretText
-from plugins.notifiers.settings import NotifierSettings, Zone, needs
+from plugins.notifiers.settings import needs
+from plugins.notifiers.templates.settings import TemplatedSettings
 
 
 def _service(url: SecretText) -> SecretText:
@@ -25,8 +26,7 @@ ServiceUrl = Annotated[SecretText, AfterValidator(_service)]
 ReceiverName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
-class AppriseSettings(NotifierSettings):
+class AppriseSettings(TemplatedSettings):
     """Receivers at services that apprise speaks, each by a name of the operator's own."""
 
     urls: dict[ReceiverName, ServiceUrl] = Field(min_length=1, max_length=100)
-    zone: Zone = "Asia/Kolkata"

@@ -24,6 +24,9 @@ MARKS = {
 }
 _TYPE_MARKS = {NoticeType.RECOVERY: ":white_check_mark:", NoticeType.TEST: ":bell:"}
 
+VALUE_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u2060"}
+"""For the values in a template, whose own text may link and mention as it likes."""
+
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -43,15 +46,30 @@ def escape(text: str) -> str:
 
 
 def _blocks(notice: Notice, wording: Wording) -> list[dict[str, object] | None]:
-    mark = _TYPE_MARKS.get(notice.type) or MARKS[notice.severity]
-    shown = wording.message if wording.message.rstrip(".") not in wording.title else ""
     return [
-        _section(f"{mark} *{_unstarred(escape(wording.title))}*\n{escape(shown)}"),
-        _fields(wording.facts),
-        _machines(wording.machines),
+        *(_own_text(notice, wording) if wording.body is None else _operators_text(notice, wording)),
         _button(wording.link, primary=notice.type is NoticeType.PROBLEM),
         _context(wording.reference),
     ]
+
+
+def _own_text(notice: Notice, wording: Wording) -> list[dict[str, object] | None]:
+    shown = wording.message if wording.message.rstrip(".") not in wording.title else ""
+    return [
+        _section(f"{_heading(notice, wording)}\n{escape(shown)}"),
+        _fields(wording.facts),
+        _machines(wording.machines),
+    ]
+
+
+def _operators_text(notice: Notice, wording: Wording) -> list[dict[str, object] | None]:
+    """What a template made; it escaped its values."""
+    return [_section(_heading(notice, wording)), _section(wording.body or "")]
+
+
+def _heading(notice: Notice, wording: Wording) -> str:
+    mark = _TYPE_MARKS.get(notice.type) or MARKS[notice.severity]
+    return f"{mark} *{_unstarred(escape(wording.title))}*"
 
 
 def _section(text: str) -> dict[str, object]:

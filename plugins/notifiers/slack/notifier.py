@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from agent.api import DeliveryError, Notice, NoticeReason, NotifierContext, Receipt
 from plugins.notifiers.outbound import Outbound
-from plugins.notifiers.slack.blocks import message
+from plugins.notifiers.phrasing import Phrasing, receipt
+from plugins.notifiers.slack.blocks import VALUE_ESCAPES, message
 from plugins.notifiers.slack.client import Bot, Message, Webhook
 from plugins.notifiers.slack.places import Place, Places
 from plugins.notifiers.slack.settings import SlackSettings
 from plugins.notifiers.slack.troubles import LOST_THREAD, SlackError
-from plugins.notifiers.wording import word
 
 if TYPE_CHECKING:
     import aiohttp
@@ -33,23 +33,25 @@ class SlackNotifier:
         self._outbound = Outbound(
             context.clock, allow_private=settings.allow_private, ca_file=settings.ca_file
         )
+        self._phrasing = Phrasing(settings, context.clock, context.surroundings.base_url, VALUE_ESCAPES)
         self._places = Places(context.store, settings.channel or "")
 
     async def send(self, notice: Notice) -> Receipt:
-        wording = word(notice, zone=self._settings.zone, base_url=self._context.surroundings.base_url)
+        wording = await self._phrasing.word(notice)
         content = message(notice, wording)
         async with self._outbound.open() as session:
             if self._settings.webhook_url is not None:
                 url = self._settings.webhook_url.get_secret_value()
                 await Webhook(self._outbound, session, url).post(content, self._context.clock.now())
-                return Receipt(status="ok")
-            return await self._as_bot(self._bot(session), notice, content)
+                return receipt("ok", wording)
+            place = await self._as_bot(self._bot(session), notice, content)
+            return receipt("ok", wording, place.ts)
 
     def _bot(self, session: aiohttp.ClientSession) -> Bot:
         token = self._settings.bot_token.get_secret_value() if self._settings.bot_token is not None else ""
         return Bot(self._outbound, session, token=token, api_url=self._settings.api_url)
 
-    async def _as_bot(self, bot: Bot, notice: Notice, content: Message) -> Receipt:
+    async def _as_bot(self, bot: Bot, notice: Notice, content: Message) -> Place:
         """Post, unless a former attempt already did, and bring the first message up to date."""
         incident = notice.incident.id if notice.incident is not None else None
         place = self._places.of_notice(notice.id)
@@ -59,7 +61,7 @@ class SlackNotifier:
         first = self._places.of_incident(incident)
         if first is not None and first != place:
             await self._edit(bot, first, content)
-        return Receipt(status="ok", id=place.ts)
+        return place
 
     async def _post(self, bot: Bot, notice: Notice, content: Message) -> Place:
         """Post into the incident's thread, where it has one that still exists."""

@@ -432,6 +432,26 @@ async def test_whatever_a_notifier_raises_is_a_failed_attempt_and_no_more(open_p
     assert post.ended() == [("a", "delivered", 2)]
 
 
+async def test_a_remark_of_the_notifier_is_in_the_receipts_in_the_log_once_and_stays_known(
+    open_post, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Remarking(Program):
+        async def send(self, notice: Notice) -> Receipt:
+            remark = "told in other words" if notice.id != "fine" else None
+            return Receipt(status="200", remark=remark)
+
+    post = open_post(Remarking())
+    for id_ in ("a", "b", "fine"):
+        post.tell(id_, incident="one")
+    await post.clock.advance(0)
+    assert [one.receipt for one in post.kept if not one.is_open] == [
+        "200; told in other words", "200; told in other words", "200",
+    ]  # fmt: skip
+    assert caplog.messages == ["notifier desk: told in other words"]
+    assert post.sender.remark == "told in other words"
+    assert post.changes == [False]
+
+
 async def test_stopping_waits_for_what_is_under_way_and_not_for_what_is_deferred(open_post) -> None:
     notifier = Program()
     notifier.error = DeliveryError("503")
