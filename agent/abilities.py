@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, runtime_checkable
@@ -256,6 +256,13 @@ class Complete(Protocol):
     """
 
     complete: bool
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A notifier whose receiver takes a few messages at once, and then one in so long a time."""
+
+    pace: timedelta
 
 
 class Observer(Protocol):

@@ -188,6 +188,8 @@ class NoticeReason(StrEnum):
     RECOVERED = "RECOVERED"
     REMINDER = "REMINDER"
     TEST = "TEST"
+    GATHERED = "GATHERED"
+    MISSED = "MISSED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from agent.abilities import Addressing, Complete, Notifier
+from agent.abilities import Addressing, Complete, Notifier, Paced
+from agent.alerts import bundles
 from agent.alerts import letters as post
+from agent.alerts.gathered import GATHERED
 from agent.alerts.letters import Address, Letter
 from agent.clock import Clock
 from agent.crashpoints import crashpoint
 from agent.delivery.attempt import attempt
-from agent.delivery.backoff import clamp, pause
+from agent.delivery.backoff import clamp, judge
 from agent.delivery.lines import Lines
+from agent.delivery.restraint import Restraint
+from agent.delivery.standing import Standing
+from agent.delivery.storm import Course
 from agent.errors import DeliveryError
 from agent.health.document import NotifierPart
 from agent.model import Receipt
@@ -27,16 +34,13 @@ log = logging.getLogger(__name__)
 LANES = 4
 """Letters under way at once, each of another line."""
 
-PATIENCE = 5
-"""After so many failures in a row the receiver is tried with one letter at a time."""
-
 
 class Sender:
     """One notifier's letters and the task that sends them; other notifiers never wait for it.
 
     At least once: a letter leaves only when the receiver has taken it, or it is dead. `keep` has
     each change of a letter written to disk; `changed` hears when the notifier begins or ceases
-    to fail; `clean` takes secrets out of what a receiver said.
+    to fail; `clean` takes secrets out of what a receiver said; `number` gives the next letter's.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Sender:
         keep: Callable[[Letter], None],
         changed: Callable[[], None] = lambda: None,
         clean: Callable[[str], str] = str,
+        number: Callable[[], int] | None = None,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -57,19 +62,12 @@ class Sender:
         self._clock = clock
         self._timeout_s = timeout.total_seconds()
         self._keep = keep
-        self._changed = changed
+        self._number = number or itertools.count(1).__next__
         self._clean = clean
         self._lines = Lines(folds=not (isinstance(notifier, Complete) and notifier.complete))
         self._awake = asyncio.Event()
-        self._paused_until: datetime | None = None
-        self._failures = 0
-        self._delivered = 0
-        self._dead = 0
-        self._error: str | None = None
-        self.remark: str | None = None
-        """The first word of the notifier on what an operator should see to; it stays, because that
-        is mended by another configuration, and what comes and goes with each notice would be told
-        by notices of its own."""
+        self._restraint = Restraint(notifier.pace if isinstance(notifier, Paced) else None)
+        self._standing = Standing(name, kind, changed)
 
     # -- what is known of it -------------------------------------------------------------------
 
@@ -86,19 +84,15 @@ class Sender:
 
     @property
     def is_failing(self) -> bool:
-        return self._error is not None
+        return self._standing.is_failing
+
+    @property
+    def remark(self) -> str | None:
+        """What the notifier had to say of a notice that was taken all the same."""
+        return self._standing.remark
 
     def describe(self) -> NotifierPart:
-        return NotifierPart(
-            name=self.name,
-            kind=self.kind,
-            state="failing" if self._error is not None else "ok",
-            delivered=self._delivered,
-            waiting=len(self._lines),
-            oldest_at=self._lines.oldest_at if self.is_failing else None,
-            dead=self._dead,
-            error=self._error,
-        )
+        return self._standing.describe(len(self._lines), self._lines.oldest_at)
 
     # -- what it is given ----------------------------------------------------------------------
 
@@ -112,8 +106,7 @@ class Sender:
     def shift(self, step: timedelta) -> None:
         """Follow a step of the wall clock."""
         self._lines.replace_all([post.shift(letter, step) for letter in self._lines])
-        if self._paused_until is not None:
-            self._paused_until += step
+        self._restraint.shift(step)
         for letter in self._lines:
             self._keep(letter)
         self._wake()
@@ -148,10 +141,10 @@ class Sender:
 
     async def _send_on(self, lane: int) -> None:
         while True:
-            letter = self._due() if lane == 0 or self._failures < PATIENCE else None
+            letter = self._due() if lane == 0 or not self._standing.is_out_of_patience else None
             if letter is None:
                 await self._rest()
-            elif not self._is_over(letter):
+            elif not self._is_over(letter) and not self._is_spared(letter):
                 await self._try(letter)
 
     def _due(self) -> Letter | None:
@@ -159,7 +152,7 @@ class Sender:
         letter, now = self._lines.next(), self._clock.now()
         if letter is None or letter.next_at > now:
             return None
-        if self._paused_until is not None and now < self._paused_until and not letter.is_expired(now):
+        if self._restraint.open_at(now) > now and not letter.is_expired(now):
             return None
         return letter
 
@@ -168,7 +161,7 @@ class Sender:
         letter, now = self._lines.next(), self._clock.now()
         wait_s = None
         if letter is not None:
-            due_at = min(max(letter.next_at, self._paused_until or now), letter.expires_at)
+            due_at = min(max(letter.next_at, self._restraint.open_at(now)), letter.expires_at)
             wait_s = (due_at - now).total_seconds() if due_at > now else None
         try:
             async with self._clock.timeout(wait_s):
@@ -194,8 +187,36 @@ class Sender:
             return True
         return False
 
+    def _is_spared(self, letter: Letter) -> bool:
+        """Keep a person from being flooded: hold a letter back, or have one tell of many."""
+        now, recipient = self._clock.now(), letter.address.recipient
+        if not self._lines.folds:
+            return False
+        room_at = self._restraint.room_at(recipient, now)
+        if room_at > now:
+            self._lines.put(post.hold(letter, room_at))
+            return True
+        due = [one for one in self._lines.due_to(recipient, now) if one.code != GATHERED]
+        if letter.code == GATHERED or self._restraint.course(recipient, len(due), now) is not Course.GATHER:
+            return False
+        self._gather(due, now)
+        return True
+
+    def _gather(self, due: list[Letter], now: datetime) -> None:
+        """Have one letter tell of many. It is written first: a crash between repeats, and loses nothing."""
+        one = bundles.digest(due, seq=self._number(), new_id=uuid.uuid4().hex, now=now)
+        self._keep(one)
+        for letter in due:
+            ended = bundles.gather(letter, one.notice, now)
+            self._lines.drop(ended)
+            self._keep(ended)
+        self._lines.add(one)
+        log.warning("notifier %s: %d notices at once are told in one, %s", self.name, len(due), one.notice)
+        self._wake()
+
     async def _try(self, letter: Letter) -> None:
         claimed = post.claim(letter)
+        self._restraint.sent(letter.address.recipient, self._clock.now())
         self._lines.put(claimed)
         self._keep(claimed)
         crashpoint("claimed")
@@ -210,57 +231,38 @@ class Sender:
     async def _send(self, letter: Letter) -> Receipt:
         receipt = await attempt(self._notifier, letter, clock=self._clock, timeout_s=self._timeout_s)
         remark = self._clean(plain(receipt.remark)) if receipt.remark else None
-        if remark is not None and self.remark is None:
-            self.remark = remark
-            log.warning("notifier %s: %s", self.name, remark)
-            self._changed()
+        if remark is not None:
+            self._standing.remarked(remark)
         return replace(receipt, status=self._clean(plain(str(receipt.status))), remark=remark)
 
     # -- how it went ---------------------------------------------------------------------------
 
     def _arrived(self, letter: Letter, receipt: Receipt) -> None:
         crashpoint("sent")
-        self._delivered += 1
-        self._failures = 0
         delivered = post.deliver(letter, receipt, self._clock.now())
         self._lines.drop(delivered)
         self._keep(delivered)
-        if self._error is not None:
-            self._error = None
-            log.info("notifier %s delivers again", self.name)
-            self._changed()
+        self._standing.arrived()
 
     def _failed(self, letter: Letter, error: DeliveryError) -> None:
         """Defer the letter, or bury it; where the receiver is the trouble, all its letters pause."""
         crashpoint("failed")
         now, text = self._clock.now(), self._clean(plain(str(error)))
-        if error.permanent:
-            self._bury(post.bury(letter, text, now))
+        judged = judge(letter, error, text, now, random.SystemRandom())
+        self._standing.failed(text, is_passing=not error.permanent)
+        if judged.is_open:
+            self._lines.put(judged)
+            self._keep(judged)
+            whole = self._standing.is_out_of_patience or error.needs_person
+            self._restraint.pause(judged.next_at if whole else now + clamp(error.retry_after))
         else:
-            self._failures += 1
-            age = now - letter.created_at
-            next_at = now + pause(letter.attempts, error.retry_after, random.SystemRandom(), age)
-            deferred = post.defer(letter, text, next_at)
-            self._lines.put(deferred)
-            self._keep(deferred)
-            self._pause(next_at if self._failures >= PATIENCE else now + clamp(error.retry_after))
-        self._tell(text)
-
-    def _pause(self, until: datetime) -> None:
-        if self._paused_until is None or until > self._paused_until:
-            self._paused_until = until
+            self._bury(judged)
 
     def _bury(self, letter: Letter) -> None:
-        self._dead += 1
+        self._standing.gave_up()
         log.error(
             "notifier %s: %s (%s) is given up: %s", self.name, letter.code, letter.notice, letter.last_error
         )
         self._lines.drop(letter)
         self._keep(letter)
         crashpoint("buried")
-
-    def _tell(self, error: str) -> None:
-        first, self._error = self._error is None, error
-        if first:
-            log.warning("notifier %s fails: %s", self.name, error)
-            self._changed()

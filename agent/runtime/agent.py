@@ -239,6 +239,7 @@ class Agent:
             keep=self.posting.keep,
             changed=self._check_self,
             clean=self.clean,
+            number=self.posting.number,
         )
 
     def _watch_over(self) -> None:

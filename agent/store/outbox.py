@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 COLUMNS = (
     "id", "seq", "notice", "notifier", "recipient", "stream", "type", "code", "severity", "body",
     "created_at", "next_at", "expires_at", "state", "attempts", "ended_at", "last_error", "receipt",
+    "refusals",
 )  # fmt: skip
 
 _NAMES = ", ".join(COLUMNS)
@@ -114,6 +115,7 @@ def _row(letter: Letter) -> tuple[object, ...]:
         letter.ended_at.isoformat() if letter.ended_at is not None else None,
         letter.last_error,
         letter.receipt,
+        letter.refusals,
     )
 
 
@@ -141,4 +143,5 @@ def _letter(row: tuple[object, ...]) -> Letter:
         ended_at=None if ended_at is None else at(str(ended_at)),
         last_error=None if read["last_error"] is None else str(read["last_error"]),
         receipt=None if read["receipt"] is None else str(read["receipt"]),
+        refusals=int(str(read["refusals"])),
     )

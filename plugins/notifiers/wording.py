@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
-from agent.api import Notice, NoticeType
+from agent.api import Notice, NoticeReason, NoticeType
 
 TITLE_LIMIT = 200
 TEXT_LIMIT = 1_000
@@ -153,7 +153,8 @@ def span(duration: timedelta) -> str:
 
 
 def _title(notice: Notice, zone: ZoneInfo) -> str:
-    prefix = _PREFIX.get(notice.type)
+    about_notices = notice.reason in (NoticeReason.GATHERED, NoticeReason.MISSED)
+    prefix = None if about_notices else _PREFIX.get(notice.type)
     message = clean(notice.message, 120).rstrip(".") or clean(notice.code)
     if notice.type is NoticeType.RECOVERY:
         return clean(f"{prefix}: {message}", TITLE_LIMIT)

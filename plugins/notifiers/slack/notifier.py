@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.api import DeliveryError, Notice, NoticeReason, NotifierContext, Receipt
@@ -26,6 +27,9 @@ class SlackNotifier:
     As a bot it knows the first message of each incident, after a restart too: what follows goes
     into its thread, and it is edited to the latest state.
     """
+
+    pace = timedelta(seconds=1)
+    """A message a second and channel, and short bursts: https://docs.slack.dev/apis/web-api/rate-limits"""
 
     def __init__(self, settings: SlackSettings, context: NotifierContext) -> None:
         self._settings = settings

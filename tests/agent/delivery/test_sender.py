@@ -11,7 +11,8 @@ import pytest
 
 from agent.alerts.letters import Letter, write
 from agent.delivery.backoff import LONGEST, LONGEST_WISH, pause
-from agent.delivery.sender import LANES, PATIENCE, Sender
+from agent.delivery.sender import LANES, Sender
+from agent.delivery.standing import PATIENCE
 from agent.errors import DeliveryError
 from agent.model import Incident, Notice, NoticeReason, NoticeType, Receipt, Severity
 from agent.testing import ManualClock, RecordingNotifier

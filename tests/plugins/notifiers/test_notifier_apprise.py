@@ -14,7 +14,6 @@ from pydantic import ValidationError
 
 from agent.api import DeliveryError, Severity
 from plugins.notifiers import apprise
-from plugins.notifiers.answers import SLOWLY
 from plugins.notifiers.apprise.settings import AppriseSettings
 
 CANARY = "canary-7f3a9e"
@@ -71,22 +70,22 @@ async def test_nobody_is_mentioned_by_what_a_machine_says(receiver, context, not
 
 
 @pytest.mark.parametrize(
-    ("status", "permanent", "wish"),
+    ("status", "permanent", "needs_person"),
     [
-        pytest.param("400 Bad Request", True, None, id="never"),
-        pytest.param("401 Unauthorized", False, SLOWLY, id="when somebody has set it right"),
-        pytest.param("429 Too Many Requests", False, None, id="later"),
-        pytest.param("503 Service Unavailable", False, None, id="soon"),
-        pytest.param("302 Found", False, None, id="not followed"),
+        pytest.param("400 Bad Request", True, False, id="never"),
+        pytest.param("401 Unauthorized", False, True, id="when somebody has set it right"),
+        pytest.param("429 Too Many Requests", False, False, id="later"),
+        pytest.param("503 Service Unavailable", False, False, id="soon"),
+        pytest.param("302 Found", False, False, id="not followed"),
     ],
 )
 async def test_what_apprise_lets_be_known_of_a_failure_decides_when_it_is_tried_again(
-    receiver, context, notice_of, status: str, permanent: bool, wish: object
+    receiver, context, notice_of, status: str, permanent: bool, needs_person: bool
 ) -> None:
     receiver.replies = [receiver.answer(status, Location="http://127.0.0.1:1/")]
     with pytest.raises(DeliveryError, match=f"desk answered {status[:3]}") as caught:
         await apprise(settings(desk=at(receiver)), context).send_to("desk", notice_of())
-    assert (caught.value.permanent, caught.value.retry_after) == (permanent, wish)
+    assert (caught.value.permanent, caught.value.needs_person) == (permanent, needs_person)
     assert len(receiver.requests) == 1
 
 

@@ -192,7 +192,7 @@ async def test_a_wrong_password_is_permanent_and_not_shown(
         notifier = email_notifier(wrong, context)
         with pytest.raises(DeliveryError, match="refused the login") as caught:
             await notifier.send(notice_of())
-    assert caught.value.permanent
+    assert caught.value.needs_person
     shown = [repr(caught.value), *traceback.format_exception(caught.value), repr(notifier), repr(wrong)]
     assert PASSWORD not in "\n".join([*shown, caplog.text])
 

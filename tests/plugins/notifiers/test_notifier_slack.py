@@ -18,7 +18,6 @@ from slack_sdk.models.blocks import Block
 from agent.api import Action, DeliveryError, Notice, NoticeReason, Severity
 from agent.testing import ManualClock, MemoryStore, notifier_context
 from plugins.notifiers import slack
-from plugins.notifiers.answers import SLOWLY
 from plugins.notifiers.slack.blocks import escape, message
 from plugins.notifiers.slack.notifier import EDIT_S
 from plugins.notifiers.slack.places import KEPT, Place, Places
@@ -137,7 +136,7 @@ async def test_what_a_person_can_mend_is_tried_again_slowly(receiver, context, n
     with pytest.raises(DeliveryError, match=re.escape(FOR_A_PERSON[word_])) as caught:
         await slack(as_bot(receiver), context).send(notice_of())
     assert not caught.value.permanent
-    assert caught.value.retry_after == SLOWLY
+    assert caught.value.needs_person
 
 
 @pytest.mark.parametrize("word_", ["internal_error", "fatal_error", "service_unavailable", "a_new_word"])
