@@ -25,7 +25,7 @@ class Restraint:
             self._paused_until = until
 
     def sent(self, recipient: Recipient, now: datetime) -> None:
-        """A message goes to a recipient."""
+        """A message goes to a recipient, or went; in order."""
         if self._pace is not None:
             self._full_at = paces.take(self._full_at or now, self._pace, now)
         self._sent[recipient] = (*storm.recent(self._sent.get(recipient, ()), now), now)

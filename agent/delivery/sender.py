@@ -103,6 +103,10 @@ class Sender:
                 self._lines.add(letter)
         self._wake()
 
+    def remember(self, recipient: str | None, sent_at: datetime) -> None:
+        """A former run has told somebody something then."""
+        self._restraint.sent(recipient, sent_at)
+
     def shift(self, step: timedelta) -> None:
         """Follow a step of the wall clock."""
         self._lines.replace_all([post.shift(letter, step) for letter in self._lines])

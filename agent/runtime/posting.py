@@ -133,6 +133,9 @@ class Posting:
         now = self._clock.now()
         self._reached |= self._journal.reached
         self._losses.unpack(self._journal.value(losses.KEY))
+        for address, sent_at in self._journal.delivered_last:
+            if address.notifier in self.senders and sent_at <= now:
+                self.senders[address.notifier].remember(address.recipient, sent_at)
         self._journal.append(Entry(forget_before=now - KEPT, written=self._stored))
         for letter in self._journal.take_waiting():
             sender = self.senders.get(letter.address.notifier)

@@ -80,6 +80,21 @@ def reached(connection: sqlite3.Connection) -> dict[tuple[Address, str], bool]:
     }
 
 
+def delivered_last(connection: sqlite3.Connection, limit: int = 200) -> list[tuple[Address, datetime]]:
+    """Where and when the latest letters were delivered, oldest first."""
+    rows = connection.execute(
+        "SELECT notifier, recipient, ended_at FROM outbox WHERE state = 'delivered'"
+        " ORDER BY seq DESC LIMIT ?",
+        (limit,),
+    )
+    found = []
+    for notifier, recipient, ended_at in rows:
+        with suppress(ValueError, TypeError):
+            address = Address(notifier=notifier, recipient=recipient)
+            found.append((address, datetime.fromisoformat(ended_at)))
+    return sorted(found, key=lambda one: one[1])
+
+
 def last(connection: sqlite3.Connection) -> int:
     """The highest number given so far."""
     (seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()
