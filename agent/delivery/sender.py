@@ -181,15 +181,20 @@ class Sender:
     def _is_over(self, letter: Letter) -> bool:
         """End a letter that is not to be sent any more, and those that its recovery explains."""
         now = self._clock.now()
-        folded = self._lines.fold(letter, now)
-        for one in folded:
-            self._keep(one)
-        if folded:
+        if self._fold([letter], now):
             return True
         if letter.is_expired(now):
             self._bury(post.expire(letter, now))
             return True
         return False
+
+    def _fold(self, letters: list[Letter], now: datetime) -> bool:
+        """End what is explained by a recovery that waits in these letters' lines; whether there was any."""
+        heads = {letter.line: letter for letter in letters}.values()
+        folded = [one for head in heads for one in self._lines.fold(head, now)]
+        for one in folded:
+            self._keep(one)
+        return bool(folded)
 
     def _is_spared(self, letter: Letter) -> bool:
         """Keep a person from being flooded: hold a letter back, or have one tell of many."""
@@ -203,7 +208,8 @@ class Sender:
         due = [one for one in self._lines.due_to(recipient, now) if one.code != GATHERED]
         if letter.code == GATHERED or self._restraint.course(recipient, len(due), now) is not Course.GATHER:
             return False
-        self._gather(due, now)
+        if not self._fold(due, now):
+            self._gather(due, now)
         return True
 
     def _gather(self, due: list[Letter], now: datetime) -> None:

@@ -478,6 +478,20 @@ async def test_of_many_at_once_a_person_gets_twenty_in_a_minute_and_one_that_tel
     assert post.sender.waiting == ()
 
 
+async def test_incidents_that_are_over_are_folded_before_they_are_counted(open_post) -> None:
+    notifier = RecordingNotifier()
+    notifier.error = DeliveryError("down", retry_after=timedelta(minutes=1))
+    post = open_post(notifier)
+    post.tell("first")
+    await post.clock.advance(0)
+    for number in range(MOST - 1):
+        post.tell(f"a{number}", incident=str(number))
+        post.recover(f"b{number}", str(number))
+    notifier.error = None
+    await post.clock.advance(timedelta(minutes=1))
+    assert sorted(ids(notifier)) == sorted(["first", *(f"b{number}" for number in range(MOST - 1))])
+
+
 async def test_a_digest_that_is_not_taken_is_tried_again_and_goes_into_no_other(open_post) -> None:
     notifier = RecordingNotifier()
     notifier.error = DeliveryError("503")

@@ -48,9 +48,8 @@ urls.duty = "json://me:{canary}@127.0.0.1:{port}/x"
 """
 
 TOLD_AND_NOT = (
-    "mail (d***@example.com): delivered: accepted for 1 of 1\n"
-    "mail (g***@example.com): not delivered: "
-    "accepted for 0 of 1; g***@example.com: 550 no such person\n"
+    "mail (d***@example.com): delivered: accepted\n"
+    "mail (g***@example.com): not delivered: g***@example.com: 550 no such person\n"
 )
 
 
