@@ -28,7 +28,7 @@ class Restraint:
         """A message goes to a recipient, or went; in order."""
         if self._pace is not None:
             self._full_at = paces.take(self._full_at or now, self._pace, now)
-        self._sent[recipient] = (*storm.recent(self._sent.get(recipient, ()), now), now)
+        self._sent[recipient] = (*self._sent.get(recipient, ()), now)[-storm.MOST :]
 
     def open_at(self, now: datetime) -> datetime:
         """From when on the receiver may be told anything at all."""
