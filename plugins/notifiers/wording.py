@@ -165,6 +165,8 @@ def _title(notice: Notice, zone: ZoneInfo) -> str:
 
 def _facts(notice: Notice, zone: ZoneInfo) -> list[tuple[str, str]]:
     facts = [("Now", f"{notice.code} ({notice.severity})"), ("Since", _instant(notice.since, zone))]
+    if notice.group is not None:
+        facts.insert(0, ("Group", notice.group))
     if notice.duration is not None:
         facts.append(("Lasted", span(notice.duration)))
     if notice.incident is not None and notice.incident.opened_at != notice.since:

@@ -57,12 +57,12 @@ class SlackNotifier:
 
     async def _as_bot(self, bot: Bot, notice: Notice, content: Message) -> Place:
         """Post, unless a former attempt already did, and bring the first message up to date."""
-        incident = notice.incident.id if notice.incident is not None else None
+        thread = _thread(notice)
         place = self._places.of_notice(notice.id)
         if place is None:
             place = await self._post(bot, notice, content)
-            self._places.note(notice.id, incident, place)
-        first = self._places.of_incident(incident)
+            self._places.note(notice.id, thread, place)
+        first = self._places.of_thread(thread)
         if first is not None and first != place:
             await self._edit(bot, first, content)
         return place
@@ -70,8 +70,9 @@ class SlackNotifier:
     async def _post(self, bot: Bot, notice: Notice, content: Message) -> Place:
         """Post into the incident's thread, where it has one that still exists."""
         now = self._context.clock.now()
-        first = self._places.of_incident(notice.incident.id) if notice.incident is not None else None
-        if first is not None and notice.incident is not None:
+        thread = _thread(notice)
+        first = self._places.of_thread(thread)
+        if first is not None and thread is not None:
             reply = {"channel": first.channel, "thread_ts": first.ts, **content}
             if notice.reason is NoticeReason.WORSE:
                 reply["reply_broadcast"] = True
@@ -80,7 +81,7 @@ class SlackNotifier:
             except SlackError as error:
                 if error.word not in LOST_THREAD:
                     raise
-            self._places.forget(notice.incident.id)
+            self._places.forget(thread)
         return await bot.post({"channel": self._settings.channel, **content}, now)
 
     async def _edit(self, bot: Bot, first: Place, content: Message) -> None:
@@ -91,3 +92,13 @@ class SlackNotifier:
         except (DeliveryError, TimeoutError) as error:
             reason = str(error) or "no answer in time"
             self._context.log.info("the first message of an incident is not edited: %s", reason)
+
+
+def _thread(notice: Notice) -> str | None:
+    """What has a thread of its own: an incident and, where accounts are told of apart, each of them.
+
+    One thread for all would show in its first message that one account is well, and hide the other.
+    """
+    if notice.incident is None:
+        return None
+    return notice.incident.id if notice.group is None else f"{notice.incident.id}/{notice.group}"

@@ -21,7 +21,7 @@ class Place(NamedTuple):
 
 
 class Places:
-    """The first message of each incident, and the message of each notice.
+    """The first message of each thread, and the message of each notice.
 
     They are `channel`'s: with another one configured, incidents begin there anew.
     """
@@ -36,24 +36,24 @@ class Places:
     def of_notice(self, notice: str) -> Place | None:
         return self._posted.get(notice)
 
-    def of_incident(self, incident: str | None) -> Place | None:
-        return self._firsts.get(incident) if incident is not None else None
+    def of_thread(self, thread: str | None) -> Place | None:
+        return self._firsts.get(thread) if thread is not None else None
 
-    def note(self, notice: str, incident: str | None, place: Place) -> None:
-        """A notice stands there; it opens its incident's thread, if none is open."""
+    def note(self, notice: str, thread: str | None, place: Place) -> None:
+        """A notice stands there; it opens its thread, if that is not open."""
         self._posted.put(notice, place)
-        if incident is not None and self._firsts.get(incident) is None:
-            self._firsts.put(incident, place)
+        if thread is not None and self._firsts.get(thread) is None:
+            self._firsts.put(thread, place)
         self._write()
 
-    def forget(self, incident: str) -> None:
-        """The incident's first message is gone."""
-        self._firsts.forget(incident)
+    def forget(self, thread: str) -> None:
+        """The thread's first message is gone."""
+        self._firsts.forget(thread)
 
     def _write(self) -> None:
         kept = {
             "channel": self._channel,
-            "incidents": dict(self._firsts.items()),
+            "threads": dict(self._firsts.items()),
             "notices": dict(self._posted.items()),
         }
         self._store.put(KEY, json.dumps(kept))
@@ -64,7 +64,7 @@ class Places:
             kept = json.loads(self._store.get(KEY) or "{}")
             if kept.get("channel") != self._channel:
                 return
-            for values, name in ((self._firsts, "incidents"), (self._posted, "notices")):
+            for values, name in ((self._firsts, "threads"), (self._posted, "notices")):
                 for key, (channel, ts) in kept[name].items():
                     values.put(key, Place(channel, ts))
         except (ValueError, KeyError, TypeError, AttributeError):

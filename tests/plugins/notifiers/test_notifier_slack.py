@@ -196,6 +196,19 @@ async def test_another_incident_begins_a_message_of_its_own(receiver, context, n
     assert ["thread_ts" in request.json for request in receiver.requests] == [False, False, False]
 
 
+async def test_each_account_of_an_incident_has_a_thread_and_a_first_message_of_its_own(
+    receiver, context, notice_of, recovery_of
+) -> None:
+    receiver.replies = [said(receiver, f"{number}.0") for number in (1, 2, 3, 1)]
+    notifier = slack(as_bot(receiver), context)
+    await notifier.send(notice_of(id="a", group="alpha"))
+    await notifier.send(notice_of(id="b", group="beta"))
+    await notifier.send(recovery_of(id="c", group="alpha"))
+    alpha, beta, reply, edit = receiver.requests
+    assert ["thread_ts" in one.json for one in (alpha, beta)] == [False, False]
+    assert (reply.json["thread_ts"], edit.json["ts"]) == ("1.0", "1.0")
+
+
 async def test_a_deleted_thread_costs_no_notice(receiver, context, notice_of, recovery_of) -> None:
     receiver.replies = [said(receiver, "1.0"), refused(receiver, "thread_not_found"), said(receiver, "3.0")]
     notifier = slack(as_bot(receiver), context)
@@ -265,7 +278,7 @@ async def test_after_a_restart_a_recovery_is_told_in_the_thread_and_nothing_is_p
     )
 
 
-@pytest.mark.parametrize("kept", ["", "{", "[]", "null", '{"channel": "#desk", "incidents": 3}'])
+@pytest.mark.parametrize("kept", ["", "{", "[]", "null", '{"channel": "#desk", "threads": 3}'])
 async def test_what_a_former_run_left_and_nobody_can_read_costs_no_notice(
     receiver, clock, recovery_of, kept: str
 ) -> None:
