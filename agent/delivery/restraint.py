@@ -12,17 +12,21 @@ Recipient = str | None
 
 
 class Restraint:
-    """A pause that the receiver wants, its pace, and how much each recipient was told of late."""
+    """The receiver's pace, each recipient's pause, and how much each was told of late.
 
-    def __init__(self, pace: timedelta | None) -> None:
+    `spares` says that people read what is sent, who are not to be flooded.
+    """
+
+    def __init__(self, pace: timedelta | None, *, spares: bool) -> None:
         self._pace = pace
+        self._spares = spares
         self._full_at: datetime | None = None
-        self._paused_until: datetime | None = None
+        self._paused_until: dict[Recipient, datetime] = {}
         self._sent: dict[Recipient, tuple[datetime, ...]] = {}
 
-    def pause(self, until: datetime) -> None:
-        if self._paused_until is None or until > self._paused_until:
-            self._paused_until = until
+    def pause(self, recipient: Recipient, until: datetime) -> None:
+        """Nothing goes there before; a shorter pause does not end a longer one."""
+        self._paused_until[recipient] = max(until, self._paused_until.get(recipient, until))
 
     def sent(self, recipient: Recipient, now: datetime) -> None:
         """A message goes to a recipient, or went; in order."""
@@ -32,24 +36,21 @@ class Restraint:
 
     def open_at(self, now: datetime) -> datetime:
         """From when on the receiver may be told anything at all."""
-        opens = [now]
-        if self._paused_until is not None:
-            opens.append(self._paused_until)
-        if self._pace is not None and self._full_at is not None:
-            opens.append(paces.free_at(self._full_at, self._pace))
-        return max(opens)
+        if self._pace is None or self._full_at is None:
+            return now
+        return max(now, paces.free_at(self._full_at, self._pace))
+
+    def free_at(self, recipient: Recipient, now: datetime) -> datetime:
+        """From when on one recipient may be told something; another one need not wait for that."""
+        room_at = storm.room_at(self._sent.get(recipient, ()), now) if self._spares else now
+        return max(now, room_at, self._paused_until.get(recipient, now))
 
     def course(self, recipient: Recipient, due: int, now: datetime) -> Course:
-        return storm.course(self._sent.get(recipient, ()), due, now)
-
-    def room_at(self, recipient: Recipient, now: datetime) -> datetime:
-        """From when on one recipient may be told something; now, unless there was much of late."""
-        return storm.room_at(self._sent.get(recipient, ()), now)
+        """What is done about the letters that are due to one recipient."""
+        return storm.course(self._sent.get(recipient, ()), due, now) if self._spares else Course.SEND
 
     def shift(self, step: timedelta) -> None:
         """Follow a step of the wall clock."""
-        if self._paused_until is not None:
-            self._paused_until += step
-        if self._full_at is not None:
-            self._full_at += step
+        self._full_at = self._full_at + step if self._full_at is not None else None
+        self._paused_until = {who: until + step for who, until in self._paused_until.items()}
         self._sent = {who: tuple(at + step for at in sent) for who, sent in self._sent.items()}

@@ -64,9 +64,10 @@ class Sender:
         self._keep = keep
         self._number = number or itertools.count(1).__next__
         self._clean = clean
-        self._lines = Lines(folds=not (isinstance(notifier, Complete) and notifier.complete))
+        for_people = not (isinstance(notifier, Complete) and notifier.complete)
+        self._lines = Lines(folds=for_people)
         self._awake = asyncio.Event()
-        self._restraint = Restraint(notifier.pace if isinstance(notifier, Paced) else None)
+        self._restraint = Restraint(notifier.pace if isinstance(notifier, Paced) else None, spares=for_people)
         self._standing = Standing(name, kind, changed)
 
     # -- what is known of it -------------------------------------------------------------------
@@ -148,7 +149,7 @@ class Sender:
             letter = self._due() if lane == 0 or not self._standing.is_out_of_patience else None
             if letter is None:
                 await self._rest()
-            elif not self._is_over(letter) and not self._is_spared(letter):
+            elif not (self._is_over(letter) or self._is_held(letter) or self._is_gathered(letter)):
                 await self._try(letter)
 
     def _due(self) -> Letter | None:
@@ -196,17 +197,22 @@ class Sender:
             self._keep(one)
         return bool(folded)
 
-    def _is_spared(self, letter: Letter) -> bool:
-        """Keep a person from being flooded: hold a letter back, or have one tell of many."""
+    def _is_held(self, letter: Letter) -> bool:
+        """Put a letter off while its recipient wants a pause, or was told much of late."""
+        now = self._clock.now()
+        until = self._restraint.free_at(letter.address.recipient, now)
+        if until > now:
+            self._lines.put(post.hold(letter, until))
+            self._wake()
+        return until > now
+
+    def _is_gathered(self, letter: Letter) -> bool:
+        """Have one letter tell of many where all of them would be too much."""
         now, recipient = self._clock.now(), letter.address.recipient
-        if not self._lines.folds:
+        if letter.code == GATHERED or not self._lines.folds:
             return False
-        room_at = self._restraint.room_at(recipient, now)
-        if room_at > now:
-            self._lines.put(post.hold(letter, room_at))
-            return True
         due = [one for one in self._lines.due_to(recipient, now) if one.code != GATHERED]
-        if letter.code == GATHERED or self._restraint.course(recipient, len(due), now) is not Course.GATHER:
+        if self._restraint.course(recipient, len(due), now) is Course.SEND:
             return False
         if not self._fold(due, now):
             self._gather(due, now)
@@ -255,7 +261,7 @@ class Sender:
         self._standing.arrived()
 
     def _failed(self, letter: Letter, error: DeliveryError) -> None:
-        """Defer the letter, or bury it; where the receiver is the trouble, all its letters pause."""
+        """Defer the letter, or bury it; where the recipient is the trouble, all letters there pause."""
         crashpoint("failed")
         now, text = self._clock.now(), self._clean(plain(str(error)))
         judged = judge(letter, error, text, now, random.SystemRandom())
@@ -264,7 +270,8 @@ class Sender:
             self._lines.put(judged)
             self._keep(judged)
             whole = self._standing.is_out_of_patience or error.needs_person
-            self._restraint.pause(judged.next_at if whole else now + clamp(error.retry_after))
+            until = judged.next_at if whole else now + clamp(error.retry_after)
+            self._restraint.pause(letter.address.recipient, until)
         else:
             self._bury(judged)
 

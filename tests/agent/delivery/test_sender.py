@@ -536,6 +536,22 @@ async def test_a_flood_to_one_recipient_holds_up_no_other(open_post) -> None:
     assert [who for who, id_ in mail.told if id_ == "b"] == [free, full]
 
 
+async def test_a_recipient_that_wants_a_pause_holds_up_no_other(open_post) -> None:
+    class Two(Mail):
+        async def send_to(self, recipient: str, notice: Notice) -> Receipt:
+            if recipient.startswith("full"):
+                raise DeliveryError("401", needs_person=True)
+            self.told.append((recipient, notice.id))
+            return Receipt(status="250")
+
+    mail = Two()
+    post = open_post(mail)
+    for number in range(3):
+        post.tell(str(number))
+        await post.clock.advance(1)
+    assert mail.told == [("free@example.com", str(number)) for number in range(3)]
+
+
 async def test_a_receiver_with_a_pace_gets_a_few_at_once_and_then_one_at_a_time(open_post) -> None:
     class Slow(Program):
         pace = timedelta(seconds=1)

@@ -58,25 +58,34 @@ def test_after_a_quiet_time_a_few_go_at_once_and_then_one_at_a_time() -> None:
     assert free_at(take(full_at, SECOND, NOON + timedelta(hours=1)), SECOND) < NOON + timedelta(hours=1)
 
 
-def test_restraint_is_of_each_recipient_where_it_is_much_and_of_all_where_the_receiver_wants_a_pause() -> (
-    None
-):
-    restraint = Restraint(None)
+def test_a_pause_and_a_flood_are_of_one_recipient_and_the_pace_is_of_all() -> None:
+    restraint = Restraint(SECOND, spares=True)
     for _ in range(MOST):
         restraint.sent("a", NOON)
-    assert restraint.room_at("a", NOON) == NOON + WITHIN
-    assert restraint.room_at("b", NOON) == NOON
-    restraint.pause(NOON + SECOND)
-    restraint.pause(NOON - SECOND)
-    assert restraint.open_at(NOON) == NOON + SECOND
+    assert restraint.free_at("a", NOON) == NOON + WITHIN
+    assert restraint.free_at("b", NOON) == NOON
+    assert restraint.open_at(NOON) == NOON + (MOST - BURST + 1) * SECOND
+    restraint.pause("b", NOON + SECOND)
+    restraint.pause("b", NOON - SECOND)
+    assert restraint.free_at("b", NOON) == NOON + SECOND
+    assert restraint.free_at("a", NOON + WITHIN) == NOON + WITHIN
+
+
+def test_a_program_is_flooded_by_nothing() -> None:
+    restraint = Restraint(None, spares=False)
+    for _ in range(5 * MOST):
+        restraint.sent(None, NOON)
+    assert restraint.free_at(None, NOON) == restraint.open_at(NOON) == NOON
+    assert restraint.course(None, 500, NOON) is Course.SEND
 
 
 def test_a_set_clock_moves_all_that_is_remembered() -> None:
-    restraint, step = Restraint(SECOND), timedelta(days=20_000)
-    restraint.pause(NOON + SECOND)
+    restraint, step = Restraint(SECOND, spares=True), timedelta(days=20_000)
+    restraint.pause("b", NOON + SECOND)
     for _ in range(MOST):
         restraint.sent(None, NOON)
-    before = restraint.open_at(NOON), restraint.room_at(None, NOON)
+    before = restraint.open_at(NOON), restraint.free_at(None, NOON), restraint.free_at("b", NOON)
     restraint.shift(step)
-    assert restraint.open_at(NOON + step) == before[0] + step
-    assert restraint.room_at(None, NOON + step) == before[1] + step
+    later = NOON + step
+    after = restraint.open_at(later), restraint.free_at(None, later), restraint.free_at("b", later)
+    assert after == tuple(at + step for at in before)

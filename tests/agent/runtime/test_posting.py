@@ -315,7 +315,10 @@ async def test_a_flood_is_told_in_one_and_each_letter_says_in_which(open_office)
         letter
         for number in range(MOST + 1)
         for letter in office.posting.address(
-            replace(trial(now=office.clock.now(), agent="desk", new_id=f"n{number}"), type=NoticeType.PROBLEM)
+            replace(
+                trial(now=office.clock.now(), agent="desk", new_id=f"n{number}"), type=NoticeType.PROBLEM
+            ),
+            frozenset({"desk"}),
         )
     ]
     office.journal.append(Entry(letters=tuple(letters)))
