@@ -36,11 +36,6 @@ class Lines:
         return letter_id in self._by_id
 
     @property
-    def folds(self) -> bool:
-        """Whether people read what is sent: they are spared what is over, and a flood."""
-        return self._folds
-
-    @property
     def under_way(self) -> list[Letter]:
         return [letter for letter in self if letter.state is LetterState.SENDING]
 

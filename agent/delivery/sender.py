@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import random
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agent.abilities import Addressing, Complete, Notifier, Paced
-from agent.alerts import bundles
 from agent.alerts import letters as post
-from agent.alerts.gathered import GATHERED
 from agent.alerts.letters import Address, Letter
 from agent.clock import Clock
 from agent.crashpoints import crashpoint
 from agent.delivery.attempt import attempt
 from agent.delivery.backoff import clamp, judge
-from agent.delivery.lines import Lines
-from agent.delivery.restraint import Restraint
 from agent.delivery.standing import Standing
-from agent.delivery.storm import Course
+from agent.delivery.turns import Turns
 from agent.errors import DeliveryError
 from agent.health.document import NotifierPart
 from agent.model import Receipt
@@ -62,12 +56,16 @@ class Sender:
         self._clock = clock
         self._timeout_s = timeout.total_seconds()
         self._keep = keep
-        self._number = number or itertools.count(1).__next__
         self._clean = clean
-        for_people = not (isinstance(notifier, Complete) and notifier.complete)
-        self._lines = Lines(folds=for_people)
+        self._turns = Turns(
+            name,
+            for_people=not (isinstance(notifier, Complete) and notifier.complete),
+            pace=notifier.pace if isinstance(notifier, Paced) else None,
+            keep=keep,
+            number=number,
+        )
+        self._lines = self._turns.lines
         self._awake = asyncio.Event()
-        self._restraint = Restraint(notifier.pace if isinstance(notifier, Paced) else None, spares=for_people)
         self._standing = Standing(name, kind, changed)
 
     # -- what is known of it -------------------------------------------------------------------
@@ -106,14 +104,11 @@ class Sender:
 
     def remember(self, recipient: str | None, sent_at: datetime) -> None:
         """A former run has told somebody something then."""
-        self._restraint.sent(recipient, sent_at)
+        self._turns.restraint.sent(recipient, sent_at)
 
     def shift(self, step: timedelta) -> None:
         """Follow a step of the wall clock."""
-        self._lines.replace_all([post.shift(letter, step) for letter in self._lines])
-        self._restraint.shift(step)
-        for letter in self._lines:
-            self._keep(letter)
+        self._turns.shift(step)
         self._wake()
 
     async def attempt(self, letter: Letter) -> Letter:
@@ -139,35 +134,28 @@ class Sender:
         """Wait until nothing is under way or due, at most so long."""
         try:
             async with self._clock.timeout(patience_s):
-                while self._lines.under_way or self._due() is not None:
+                while self._lines.under_way or self._turns.due(self._clock.now()) is not None:
                     await self._rest()
         except TimeoutError:
             log.warning("notifier %s: %d notices wait for the next start", self.name, len(self._lines))
 
     async def _send_on(self, lane: int) -> None:
         while True:
-            letter = self._due() if lane == 0 or not self._standing.is_out_of_patience else None
+            letter = None
+            if lane == 0 or not self._standing.is_out_of_patience:
+                letter = self._turns.due(self._clock.now())
             if letter is None:
                 await self._rest()
-            elif not (self._is_over(letter) or self._is_held(letter) or self._is_gathered(letter)):
+            elif self._is_settled(letter):
+                self._wake()
+            else:
                 await self._try(letter)
-
-    def _due(self) -> Letter | None:
-        """The letter to send at this instant; one that has expired is due even in a pause."""
-        letter, now = self._lines.next(), self._clock.now()
-        if letter is None or letter.next_at > now:
-            return None
-        if self._restraint.open_at(now) > now and not letter.is_expired(now):
-            return None
-        return letter
 
     async def _rest(self) -> None:
         """Wait for a letter, or for the time of the next one."""
-        letter, now = self._lines.next(), self._clock.now()
-        wait_s = None
-        if letter is not None:
-            due_at = min(max(letter.next_at, self._restraint.open_at(now)), letter.expires_at)
-            wait_s = (due_at - now).total_seconds() if due_at > now else None
+        now = self._clock.now()
+        due_at = self._turns.next_at(now)
+        wait_s = (due_at - now).total_seconds() if due_at is not None and due_at > now else None
         try:
             async with self._clock.timeout(wait_s):
                 await self._awake.wait()
@@ -179,60 +167,21 @@ class Sender:
         self._awake.set()
         self._awake = asyncio.Event()
 
-    def _is_over(self, letter: Letter) -> bool:
-        """End a letter that is not to be sent any more, and those that its recovery explains."""
+    def _is_settled(self, letter: Letter) -> bool:
+        """Whether a letter whose turn it is need not go now: another tells of it, it is late, or early."""
         now = self._clock.now()
-        if self._fold([letter], now):
+        if not letter.is_expired(now) and self._turns.is_put_off(letter, now):
+            return True
+        if self._turns.is_told_by_another(letter, now):
             return True
         if letter.is_expired(now):
             self._bury(post.expire(letter, now))
             return True
         return False
 
-    def _fold(self, letters: list[Letter], now: datetime) -> bool:
-        """End what is explained by a recovery that waits in these letters' lines; whether there was any."""
-        heads = {letter.line: letter for letter in letters}.values()
-        folded = [one for head in heads for one in self._lines.fold(head, now)]
-        for one in folded:
-            self._keep(one)
-        return bool(folded)
-
-    def _is_held(self, letter: Letter) -> bool:
-        """Put a letter off while its recipient wants a pause, or was told much of late."""
-        now = self._clock.now()
-        until = self._restraint.free_at(letter.address.recipient, now)
-        if until > now:
-            self._lines.put(post.hold(letter, until))
-            self._wake()
-        return until > now
-
-    def _is_gathered(self, letter: Letter) -> bool:
-        """Have one letter tell of many where all of them would be too much."""
-        now, recipient = self._clock.now(), letter.address.recipient
-        if letter.code == GATHERED or not self._lines.folds:
-            return False
-        due = [one for one in self._lines.due_to(recipient, now) if one.code != GATHERED]
-        if self._restraint.course(recipient, len(due), now) is Course.SEND:
-            return False
-        if not self._fold(due, now):
-            self._gather(due, now)
-        return True
-
-    def _gather(self, due: list[Letter], now: datetime) -> None:
-        """Have one letter tell of many. It is written first: a crash between repeats, and loses nothing."""
-        one = bundles.digest(due, seq=self._number(), new_id=uuid.uuid4().hex, now=now)
-        self._keep(one)
-        for letter in due:
-            ended = bundles.gather(letter, one.notice, now)
-            self._lines.drop(ended)
-            self._keep(ended)
-        self._lines.add(one)
-        log.warning("notifier %s: %d notices at once are told in one, %s", self.name, len(due), one.notice)
-        self._wake()
-
     async def _try(self, letter: Letter) -> None:
         claimed = post.claim(letter)
-        self._restraint.sent(letter.address.recipient, self._clock.now())
+        self._turns.restraint.sent(letter.address.recipient, self._clock.now())
         self._lines.put(claimed)
         self._keep(claimed)
         crashpoint("claimed")
@@ -271,7 +220,7 @@ class Sender:
             self._keep(judged)
             whole = self._standing.is_out_of_patience or error.needs_person
             until = judged.next_at if whole else now + clamp(error.retry_after)
-            self._restraint.pause(letter.address.recipient, until)
+            self._turns.restraint.pause(letter.address.recipient, until)
         else:
             self._bury(judged)
 
