@@ -16,7 +16,7 @@ from pathlib import Path
 from agent.api import Clock
 
 SCRIPT = Path(__file__).with_name("process.py")
-PATIENCE_S = 5.0
+PATIENCE_S = 8.0
 """Time enough on a machine that is busy; a second of computing is all that the process may use."""
 
 LARGEST = 256 * 1024
