@@ -189,6 +189,8 @@ class NoticeReason(StrEnum):
     RECOVERED = "RECOVERED"
     REMINDER = "REMINDER"
     TEST = "TEST"
+    GATHERED = "GATHERED"
+    MISSED = "MISSED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +249,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A receiver's word that it has a notice: its status and, where it gives one, its own id."""
+    """A receiver's word that it has a notice: its status and, where it gives one, its own id.
+
+    `remark` is the notifier's own word on a notice that was taken all the same: what an operator
+    should see to. The agent is then `DEGRADED` until it is started anew.
+    """
 
     status: str
     id: str | None = None
+    remark: str | None = None

@@ -48,7 +48,7 @@ def looks_secret(path: KeyPath, text: object = "") -> bool:
     key = names[-1] if names else ""
     return bool(
         _SECRET_KEY.search(key)
-        or (names[:1] == ["notifiers"] and _URL_KEY.search(key))
+        or (names[:1] == ["notifiers"] and any(map(_URL_KEY.search, names[2:])))
         or (isinstance(text, str) and _URL_WITH_PASSWORD.search(text))
     )
 

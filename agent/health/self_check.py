@@ -25,6 +25,7 @@ MACHINE = Machine(
             "LOOP_LAG",
             "PLUGIN_ERROR",
             "NOTIFIER_FAILING",
+            "NOTIFIER_IMPAIRED",
             "CREDENTIAL",
             "DEADMAN",
         }
@@ -42,6 +43,8 @@ class Facts:
     """The keys of the configuration that only the next start takes up."""
     plugin_errors: Mapping[str, str] = field(default_factory=dict)
     notifier_errors: Mapping[str, str] = field(default_factory=dict)
+    notifier_remarks: Mapping[str, str] = field(default_factory=dict)
+    """Of notifiers that deliver, though not as they should."""
     credential_troubles: Mapping[str, str] = field(default_factory=dict)
     loop_lag_ms: float = 0.0
     deadman_error: str | None = None
@@ -56,6 +59,7 @@ def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> R
         *(("CREDENTIAL", f"credential {name}: {why}") for name, why in facts.credential_troubles.items()),
         *(("PLUGIN_ERROR", f"plugin {name}: {why}") for name, why in facts.plugin_errors.items()),
         *(("NOTIFIER_FAILING", f"notifier {name}: {why}") for name, why in facts.notifier_errors.items()),
+        *(("NOTIFIER_IMPAIRED", f"notifier {name}: {why}") for name, why in facts.notifier_remarks.items()),
     ]
     if facts.deadman_error is not None:
         troubles.append(("DEADMAN", f"pings to the dead-man switch do not arrive: {facts.deadman_error}"))

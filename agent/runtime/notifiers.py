@@ -81,6 +81,7 @@ class Notifiers:
             keep=self._posting.keep,
             changed=self._changed,
             clean=self._clean,
+            number=self._posting.number,
         )
 
     def set_going(self) -> None:

@@ -8,9 +8,13 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from agent.alerts import letters as post
+from agent.alerts.bundles import agent_of
+from agent.alerts.gathered import Item, missed
 from agent.alerts.letters import Address, Letter, LetterState
 from agent.alerts.notices import rooted, trial
 from agent.clock import Clock
+from agent.delivery import losses
+from agent.delivery.losses import Losses
 from agent.delivery.sender import NO_RECEIVER, Sender
 from agent.errors import ActionError, StoreError
 from agent.model import Notice, NoticeType
@@ -37,6 +41,7 @@ class Posting:
         self._seq = 0
         self._unclaimed: list[Letter] = []
         self._reached: dict[tuple[Address, str], bool] = {}
+        self._losses = Losses()
         self.senders: Mapping[str, Sender] = {}
         self.unbuilt: frozenset[str] = frozenset()
         """The notifiers that could not be built: their letters wait for a run in which they can."""
@@ -75,8 +80,32 @@ class Posting:
 
     def keep(self, letter: Letter) -> None:
         """Write a letter as it is now."""
+        summary, values = self._follow_losses(letter)
+
+        def written(error: StoreError | None) -> None:
+            self._stored(error)
+            self.post(summary, error)
+
         self._note(letter)
-        self._journal.append(Entry(letters=(letter,), written=self._stored))
+        self._journal.append(Entry(letters=(letter, *summary), values=values, written=written))
+
+    def _follow_losses(self, letter: Letter) -> tuple[tuple[Letter, ...], tuple[tuple[str, str], ...]]:
+        """A letter that is given up is remembered, and told of where the next one arrives.
+
+        Returns what is sent for that, and what is written with it.
+        """
+        sender = self.senders.get(letter.address.notifier)
+        if sender is None or letter.address not in sender.addresses:
+            return (), ()
+        changed = self._losses.follow(letter)
+        lost = self._losses.take(letter.address) if letter.state is LetterState.DELIVERED else ()
+        summary = self._summary(letter, lost) if lost else ()
+        return summary, ((losses.KEY, self._losses.pack()),) if changed or lost else ()
+
+    def _summary(self, letter: Letter, lost: tuple[Item, ...]) -> tuple[Letter, ...]:
+        now = self._clock.now()
+        notice = missed(lost, now=now, agent=agent_of(letter), new_id=uuid.uuid4().hex)
+        return post.write(notice, [letter.address], after=self.number() - 1, now=now)
 
     def _note(self, letter: Letter) -> None:
         """Remember where an open incident was told, and where it could not be."""
@@ -93,7 +122,12 @@ class Posting:
     def restore(self) -> None:
         """Take up what a former run left; what has no notifier any more is dead, and listed as such."""
         self._reached |= self._journal.reached
-        self._journal.append(Entry(forget_before=self._clock.now() - KEPT, written=self._stored))
+        now = self._clock.now()
+        self._losses.unpack(self._journal.value(losses.KEY))
+        for address, sent_at in self._journal.delivered_last:
+            if address.notifier in self.senders and sent_at <= now:
+                self.senders[address.notifier].remember(address.recipient, sent_at)
+        self._journal.append(Entry(forget_before=now - KEPT, written=self._stored))
         self._hand_out(self._journal.take_waiting())
 
     def resume(self) -> None:
@@ -127,8 +161,7 @@ class Posting:
             raise ActionError(f"this notice is {letter.state}; only a dead one is sent again")
         if sender is None or letter.address not in sender.addresses:
             raise ActionError(NO_RECEIVER)
-        revived = post.revive(letter, self._next() + 1, self._clock.now())
-        self._seq = revived.seq
+        revived = post.revive(letter, self.number(), self._clock.now())
         self.keep(revived)
         sender.post([revived])
         return revived
@@ -144,6 +177,11 @@ class Posting:
         for letter in ended:
             self.keep(letter)
         return tuple(ended)
+
+    def number(self) -> int:
+        """The next letter's."""
+        self._seq = self._next() + 1
+        return self._seq
 
     def _next(self) -> int:
         """The number behind which new letters are numbered."""

@@ -127,6 +127,7 @@ class Wellbeing:
             waiting=self._waiting,
             plugin_errors={one.name: one.error for one in part.plugins if one.error},
             notifier_errors={one.name: one.error or "" for one in part.notifiers if one.state == "failing"},
+            notifier_remarks={s.name: s.remark for s in self.senders.values() if s.remark is not None},
             credential_troubles=self.credential_troubles(),
             loop_lag_ms=self.loop_lag_ms,
             deadman_error=self.deadman.error if self.deadman is not None else None,

@@ -55,6 +55,8 @@ class Journal:
         self._waiting: list[Letter] = []
         self.reached: dict[tuple[Address, str], bool] = {}
         """Where open incidents had been told, or could not be, when the file was opened."""
+        self.delivered_last: list[tuple[Address, datetime]] = []
+        """Where and when the latest letters had been delivered, oldest first."""
         self.last_letter = 0
         """The highest number of a letter when the file was opened."""
 
@@ -84,6 +86,7 @@ class Journal:
         self._values = dict(connection.execute("SELECT key, value FROM value"))
         self._waiting = outbox.waiting(connection)
         self.reached = outbox.reached(connection)
+        self.delivered_last = outbox.delivered_last(connection)
         self.last_letter = outbox.last(connection)
 
     def start(self) -> None:

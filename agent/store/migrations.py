@@ -68,6 +68,9 @@ STEPS = (
     CREATE INDEX outbox_order ON outbox (seq);
     CREATE INDEX outbox_open ON outbox (seq) WHERE state IN ('pending', 'sending');
     """,
+    """
+    ALTER TABLE outbox ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 COLUMNS = (
     "id", "seq", "notice", "notifier", "recipient", "stream", "type", "code", "severity", "body",
     "created_at", "next_at", "expires_at", "state", "attempts", "ended_at", "last_error", "receipt",
+    "refusals",
 )  # fmt: skip
 
 _STATE = COLUMNS.index("state")
@@ -75,6 +76,21 @@ def reached(connection: sqlite3.Connection) -> dict[tuple[Address, str], bool]:
     }
 
 
+def delivered_last(connection: sqlite3.Connection, limit: int = 200) -> list[tuple[Address, datetime]]:
+    """Where and when the latest letters were delivered, oldest first."""
+    rows = connection.execute(
+        "SELECT notifier, recipient, ended_at FROM outbox WHERE state = 'delivered'"
+        " ORDER BY seq DESC LIMIT ?",
+        (limit,),
+    )
+    found = []
+    for notifier, recipient, ended_at in rows:
+        with suppress(ValueError, TypeError):
+            address = Address(notifier=notifier, recipient=recipient)
+            found.append((address, datetime.fromisoformat(ended_at)))
+    return sorted(found, key=lambda one: one[1])
+
+
 def last(connection: sqlite3.Connection) -> int:
     """The highest number given so far."""
     (seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()
@@ -116,6 +132,7 @@ def row(letter: Letter) -> tuple[object, ...]:
         letter.ended_at.isoformat() if letter.ended_at is not None else None,
         letter.last_error,
         letter.receipt,
+        letter.refusals,
     )
 
 
@@ -143,4 +160,5 @@ def _letter(row: tuple[object, ...]) -> Letter:
         ended_at=None if ended_at is None else at(str(ended_at)),
         last_error=None if read["last_error"] is None else str(read["last_error"]),
         receipt=None if read["receipt"] is None else str(read["receipt"]),
+        refusals=int(str(read["refusals"])),
     )

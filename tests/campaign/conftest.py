@@ -82,7 +82,8 @@ class Receiver:
             return
         read = json.loads(body)
         digest = hashlib.sha256(body).hexdigest()
-        self.log.append(Seen(read["id"], read["type"], read["incident"]["id"], digest))
+        if read["incident"] is not None:  # a word on what was given up is of no incident
+            self.log.append(Seen(read["id"], read["type"], read["incident"]["id"], digest))
         self._strike("body")
         if draw < 0.16:
             return

@@ -170,6 +170,8 @@ def test_a_pipe_is_refused_without_waiting_for_a_writer(folder):
         (("notifiers", "desk", "webhook_url"), True),
         (("notifiers", "desk", "url"), True),
         (("notifiers", "any", "urls", 0), True),
+        (("notifiers", "any", "urls", "duty"), True),
+        (("notifiers", "urls", "kind"), False),
         (("server", "url"), False),
         (("machines", "auth", "token_file"), False),
         (("machines", "auth", "api_key"), False),

@@ -29,6 +29,13 @@ NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
             Facts(notifier_errors={"s": "503"}), "DEGRADED", "NOTIFIER_FAILING", "503", id="notifier"
         ),
         pytest.param(
+            Facts(notifier_remarks={"s": "in other words"}),
+            "DEGRADED",
+            "NOTIFIER_IMPAIRED",
+            "in other words",
+            id="impaired notifier",
+        ),
+        pytest.param(
             Facts(credential_troubles={"kite": "unreadable"}),
             "DEGRADED",
             "CREDENTIAL",
