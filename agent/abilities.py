@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from agent.clock import Clock
-from agent.model import Expectation, Notice, Receipt, Report
+from agent.model import Expectation, Notice, Receipt, Report, Session
 from agent.watched import Watched
 
 if TYPE_CHECKING:
@@ -197,6 +197,18 @@ class Pushed(Protocol):
         """Take in a JSON object of up to 64 kB; returns the answer, which may hold a secret.
 
         Raises `ActionError`, whose text the sender sees, for one that cannot be used.
+        """
+        ...
+
+
+@runtime_checkable
+class Sessions(Protocol):
+    """A market machine that knows its sessions, those of the past as well."""
+
+    async def sessions(self, since: datetime, until: datetime) -> Sequence[Session]:
+        """The sessions that begin from `since` on and before `until`, in order.
+
+        Of days that the calendar does not cover there are none.
         """
         ...
 

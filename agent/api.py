@@ -19,6 +19,7 @@ from agent.abilities import (
     Pushed,
     Running,
     Secret,
+    Sessions,
     StateMachine,
     Surroundings,
     Verdict,
@@ -52,6 +53,7 @@ from agent.model import (
     NoticeType,
     Receipt,
     Report,
+    Session,
     Severity,
 )
 from agent.settings import Duration, SecretText, Settings
@@ -97,6 +99,8 @@ __all__ = [
     "Running",
     "Secret",
     "SecretText",
+    "Session",
+    "Sessions",
     "Settings",
     "Severity",
     "StateMachine",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 Json = object
@@ -54,6 +54,15 @@ class Expectation(StrEnum):
     DATA = "data"
     CONNECTION = "connection"
     NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One stretch in which a market is live, on a day of the exchange's own; instants are UTC."""
+
+    day: date
+    opens_at: datetime
+    closes_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

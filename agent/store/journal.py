@@ -7,9 +7,9 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from agent.alerts.letters import Address, Letter, LetterState
 from agent.crashpoints import crashpoint
 from agent.errors import StoreError
 from agent.model import Incident, Transition
-from agent.store import outbox, rows
+from agent.store import awake, outbox, rows
 from agent.store.migrations import migrate
 from agent.store.rows import Received
 
@@ -40,6 +40,12 @@ class Entry:
     """Letters that ended before this instant are no longer kept."""
     written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)
     """Called on the event loop once the entry is on disk, or with the error that kept it off."""
+
+    @property
+    def instants(self) -> Iterator[datetime]:
+        """When what it holds happened."""
+        yield from (report.at for report in self.reports)
+        yield from (edge.at for edge in self.transitions)
 
 
 class Store(Protocol):
@@ -133,7 +139,7 @@ class Journal:
     async def incidents(self, *, limit: int = 100, before: datetime | None = None) -> list[Incident]:
         """The latest incidents, newest first, opened before an instant. Raises `StoreError`."""
         wanted = "SELECT * FROM incident WHERE opened_at < ? ORDER BY opened_at DESC LIMIT ?"
-        found = await self._read(wanted, (before.isoformat() if before is not None else "9999", limit))
+        found = await self._read(wanted, (_utc(before) if before is not None else "9999", limit))
         return [rows.read_incident(tuple(row)) for row in found]
 
     async def incident(self, id_: str) -> tuple[Incident, list[dict[str, object]]] | None:
@@ -143,6 +149,33 @@ class Journal:
             return None
         timeline = await self._read("SELECT * FROM transition WHERE incident = ? ORDER BY id", (id_,))
         return rows.read_incident(tuple(found[0])), [rows.read_transition(row) for row in timeline]
+
+    async def states(self, machine: str, since: datetime, until: datetime) -> list[tuple[datetime, str]]:
+        """A machine's changes of state, the one that held at `since` first. Raises `StoreError`."""
+        span = (machine, _utc(since), _utc(until))
+
+        def read() -> list[tuple[datetime, str]]:
+            former = self._read_now(rows.STATE_BEFORE, span[:2])
+            found = self._read_now(rows.STATES_WITHIN, span)
+            return [(datetime.fromisoformat(at), state) for at, state in (*former, *found)]
+
+        return await asyncio.to_thread(read)
+
+    async def awake(self, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+        """The stretches, touching that time, in which the agent ran. Raises `StoreError`."""
+        found = await self._read(awake.WITHIN, (_utc(since), _utc(until)))
+        at = datetime.fromisoformat
+        return [(at(start), at(end)) for start, end in found]
+
+    async def known_since(self) -> datetime | None:
+        """When the agent first ran; `None` if it has not yet written so. Raises `StoreError`."""
+        ((first,),) = await self._read(awake.FIRST, ())
+        return datetime.fromisoformat(first) if first is not None else None
+
+    async def minded(self, since: datetime, until: datetime) -> list[datetime]:
+        """When incidents were acknowledged. Raises `StoreError`."""
+        found = await self._read(rows.MINDED, (_utc(since), _utc(until)))
+        return [datetime.fromisoformat(at) for (at,) in found]
 
     async def letters(
         self, *, limit: int = 100, before: int | None = None, state: LetterState | None = None
@@ -175,6 +208,7 @@ class Journal:
 
     def _write_all(self) -> None:
         connection: sqlite3.Connection | None = None
+        present: awake.Stretch | None = None
         while True:
             entries = self._take()
             last = entries[-1] is _STOP
@@ -182,7 +216,7 @@ class Journal:
             error: StoreError | None = None
             try:
                 connection = connection or _connect(self.path)
-                _commit(connection, batch)
+                present = _commit(connection, batch, present)
             except (OSError, sqlite3.Error) as problem:
                 error = StoreError(_explain(self.path, problem))
                 if connection is not None:
@@ -211,6 +245,11 @@ class Journal:
                 loop.call_soon_threadsafe(entry.written, error)
 
 
+def _utc(instant: datetime) -> str:
+    """An instant as it stands in the file, where instants are compared as texts."""
+    return instant.astimezone(UTC).isoformat()
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -218,9 +257,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _commit(connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
+def _commit(
+    connection: sqlite3.Connection, batch: Sequence[Entry], present: awake.Stretch | None
+) -> awake.Stretch | None:
+    """Write a batch whole; returns how long the agent has now run without a gap."""
     if not batch:
-        return
+        return present
     crashpoint("before-commit")
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -233,12 +275,15 @@ def _commit(connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
             outbox.put(connection, entry.letters)
             if entry.forget_before is not None:
                 outbox.prune(connection, entry.forget_before)
+        instants = [at for entry in batch for at in entry.instants]
+        present = awake.note(connection, present, instants)
         connection.execute("COMMIT")
         crashpoint("committed")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    return present
 
 
 def _explain(path: Path, error: Exception) -> str:

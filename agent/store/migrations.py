@@ -68,6 +68,19 @@ STEPS = (
     CREATE INDEX outbox_order ON outbox (seq);
     CREATE INDEX outbox_open ON outbox (seq) WHERE state IN ('pending', 'sending');
     """,
+    """
+    CREATE TABLE awake (id INTEGER PRIMARY KEY, since TEXT NOT NULL, until TEXT NOT NULL);
+    INSERT INTO awake (since, until)
+        SELECT min(at), max(at) FROM (
+            SELECT at, sum(is_new) OVER (ORDER BY id) AS number FROM (
+                SELECT id, at, abs(julianday(at) - julianday(lag(at, 1, at) OVER (ORDER BY id))) * 1440 > 1
+                    AS is_new
+                FROM report
+            )
+        ) GROUP BY number;
+    CREATE INDEX awake_until ON awake (until);
+    CREATE INDEX transition_of_machine ON transition (name, at) WHERE subject = 'machine';
+    """,
 )
 
 
