@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
 
 from agent.errors import ActionError
 from agent.health.availability import Count, Period, count
@@ -64,16 +65,24 @@ class Reviewing:
         feed = self._machines[wish.machine]
         market = self._market_of(feed)
         sessions = await self._sessions(market, wish, now)
+        await self._journal.flush()
         known_since = await self._journal.known_since()
-        if not sessions or known_since is None:
-            return Review(market=market, known_since=known_since, rows={})
+        rows: dict[str, Count] = {}
+        if known_since is not None:
+            for _, month in groupby(sessions, key=lambda session: (session.day.year, session.day.month)):
+                rows |= await self._counted(feed, list(month), wish, known_since, now)
+        return Review(market=market, known_since=known_since, rows=rows)
+
+    async def _counted(
+        self, feed: Machine, sessions: Sequence[Session], wish: Wish, known_since: datetime, now: datetime
+    ) -> dict[str, Count]:
+        """The rows of one month: a year at once would be felt by the event loop."""
         gather = await self._gathered(feed, sessions, known_since, now)
 
         def counted() -> dict[str, Count]:
             return count(sessions, gather(), wish.by, response=wish.response, now=now)
 
-        rows = await asyncio.to_thread(counted)
-        return Review(market=market, known_since=known_since, rows=rows)
+        return await asyncio.to_thread(counted)
 
     def _market_of(self, feed: Machine) -> str:
         found = members(MARKET, feed.group, self._ruleset.machines)
