@@ -13,7 +13,7 @@ from agent.health.availability import Count, Period, count
 from agent.health.rules import ANY, MARKET, Ruleset, members
 from agent.health.sight import Awake, Line, Record, States
 from agent.model import UNKNOWN, Machine, Session
-from agent.runtime.mounting import Mounted
+from agent.runtime.machines import Machines
 from agent.store.awake import LONGEST_PAUSE
 from agent.store.journal import Journal
 
@@ -49,20 +49,20 @@ class Review:
 class Reviewing:
     """Reviews of one agent; reads in the store's threads and counts in one of its own."""
 
-    def __init__(self, ruleset: Ruleset, mounted: Mapping[str, Mounted], journal: Journal) -> None:
-        self._machines = {machine.name: machine for machine in ruleset.machines}
+    def __init__(self, ruleset: Ruleset, machines: Machines, journal: Journal) -> None:
+        self._known = {machine.name: machine for machine in ruleset.machines}
         self._ruleset = ruleset
-        self._mounted = mounted
+        self._machines = machines
         self._journal = journal
 
     @property
     def feeds(self) -> tuple[str, ...]:
         """The machines that can be looked back at, in the order of the configuration."""
-        return tuple(name for name, machine in self._machines.items() if machine.role == FEED)
+        return tuple(name for name, machine in self._known.items() if machine.role == FEED)
 
     async def review(self, wish: Wish, now: datetime) -> Review:
         """Count. Raises `ActionError` where no calendar tells the sessions, and `StoreError`."""
-        feed = self._machines[wish.machine]
+        feed = self._known[wish.machine]
         market = self._market_of(feed)
         sessions = await self._sessions(market, wish, now)
         await self._journal.flush()
@@ -93,7 +93,7 @@ class Reviewing:
     async def _sessions(self, market: str, wish: Wish, now: datetime) -> Sequence[Session]:
         since = datetime.combine(wish.first, time(), UTC) - MARGIN
         until = min(datetime.combine(wish.last, time(), UTC) + DAY + MARGIN, now)
-        found = await self._mounted[market].sessions(since, until) if since < until else ()
+        found = await self._machines.sessions(market, since, until) if since < until else ()
         return [session for session in found if wish.first <= session.day <= wish.last]
 
     async def _gathered(
