@@ -146,12 +146,14 @@ class Subject(StrEnum):
     INCIDENT = "incident"
     SILENCE = "silence"
     REMEDY = "remedy"
+    ACTION = "action"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One edge, as the journal keeps it: of a machine's state, a problem's stage, the leading code,
-    an incident, a silence or a remedy. `incident` is the id of the one that was open then.
+    an incident, a silence, a remedy, or what a person had a machine do. `incident` is the id of the
+    one that was open then.
     """
 
     at: datetime

@@ -84,6 +84,10 @@ class Reviewing:
 
         return await asyncio.to_thread(counted)
 
+    async def runs(self, since: datetime, now: datetime) -> list[tuple[datetime, datetime]]:
+        """When the agent ran since then, this run until now. Raises `StoreError`."""
+        return _until_now(await self._journal.awake(since, now + DAY), now)
+
     def _market_of(self, feed: Machine) -> str:
         found = members(MARKET, feed.group, self._ruleset.machines)
         if not found:

@@ -173,7 +173,7 @@ class Journal:
         return datetime.fromisoformat(first) if first is not None else None
 
     async def minded(self, since: datetime, until: datetime) -> list[datetime]:
-        """When incidents were acknowledged. Raises `StoreError`."""
+        """When a person acknowledged an incident or had a machine do something. Raises `StoreError`."""
         found = await self._read(rows.MINDED, (_utc(since), _utc(until)))
         return [datetime.fromisoformat(at) for (at,) in found]
 

@@ -80,6 +80,7 @@ STEPS = (
         ) GROUP BY number;
     CREATE INDEX awake_until ON awake (until);
     CREATE INDEX transition_of_machine ON transition (name, at) WHERE subject = 'machine';
+    CREATE INDEX transition_by_people ON transition (at) WHERE subject IN ('action', 'incident');
     """,
 )
 

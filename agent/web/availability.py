@@ -15,25 +15,44 @@ from agent.web.problems import problem
 from agent.web.replies import reply
 from agent.web.routes import Route
 
-LONGEST = timedelta(days=400)
+DAY = timedelta(days=1)
+LONGEST = 400 * DAY
 USUAL = {Period.DAY: timedelta(days=29), Period.MONTH: timedelta(days=364)}
 RESPONSE = timedelta(minutes=15)
 LONGEST_RESPONSE = timedelta(hours=24)
 
 
 class Availability:
-    """The handler; the journal is read and counted in threads."""
+    """The handlers; the journal is read and counted in threads."""
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
 
     def routes(self) -> list[Route]:
-        return [Route("GET", "/api/system/availability", Scope.READ, self.availability)]
+        return [
+            Route("GET", "/api/system/availability", Scope.READ, self.availability),
+            Route("GET", "/api/system/runs", Scope.READ, self.runs),
+        ]
+
+    async def runs(self, request: web.Request) -> web.StreamResponse:
+        """When the agent ran, the last day by default."""
+        now = self._agent.clock.now()
+        since = _instant(request.query.get("since")) or now - DAY
+        if since.tzinfo is None or now - since > LONGEST:
+            return problem(400, f"since is an instant with its zone, at most {LONGEST.days} days ago.")
+        try:
+            runs = await self._reviewing().runs(since, now)
+        except StoreError as error:
+            return problem(503, str(error))
+        return reply({"runs": [{"since": start, "until": end} for start, end in runs]})
+
+    def _reviewing(self) -> Reviewing:
+        agent = self._agent
+        return Reviewing(agent.blueprint.ruleset, agent.machines, agent.journal)
 
     async def availability(self, request: web.Request) -> web.StreamResponse:
-        agent = self._agent
-        reviewing = Reviewing(agent.blueprint.ruleset, agent.machines, agent.journal)
-        feeds, now = reviewing.feeds, agent.clock.now()
+        reviewing = self._reviewing()
+        feeds, now = reviewing.feeds, self._agent.clock.now()
         name = request.query.get("machine", feeds[0] if feeds else "")
         if name not in feeds:
             return problem(404, "There is no such feed.", known=sorted(feeds))
@@ -48,6 +67,14 @@ class Availability:
         except StoreError as error:
             return problem(503, str(error))
         return reply(_body(wish, review, feeds))
+
+
+def _instant(text: str | None) -> datetime | None:
+    """The instant of a text; one that is none is without a zone, and so is refused."""
+    try:
+        return datetime.fromisoformat(text) if text is not None else None
+    except ValueError:
+        return datetime.min  # noqa: DTZ901 - it is to be refused
 
 
 def _wish(request: web.Request, machine: str, now: datetime) -> Wish:

@@ -123,3 +123,18 @@ def test_a_journal_from_before_has_its_runs_from_its_reports(path) -> None:
     Journal(path).open()
     found = sqlite3.connect(path).execute("SELECT since, until FROM awake ORDER BY since").fetchall()
     assert found == [(at(a).isoformat(), at(b).isoformat()) for a, b in ((0, 10), (100, 105))]
+
+
+async def test_what_people_did_is_known_by_its_instant(path) -> None:
+    def edge(seconds: float, subject: Subject, after: str) -> Entry:
+        told = Transition(at=at(seconds), subject=subject, name="x", group=None, before=None, after=after)
+        return Entry(transitions=(told,))
+
+    journal = await ran(
+        path,
+        edge(0, Subject.INCIDENT, "open"),
+        edge(1, Subject.INCIDENT, "acknowledged"),
+        edge(2, Subject.ACTION, "DONE"),
+        edge(3, Subject.REMEDY, "DONE"),
+    )
+    assert await journal.minded(LONG_AGO, FAR) == [at(1), at(2)]
