@@ -23,6 +23,7 @@ export async function askForIncidents() {
   if (known.size === 0) listed.next = told.next_before;
   if (listed.period === null) for (const one of told.incidents) known.set(one.id, one);
   keep([...known.values()]);
+  for (const [id, card] of cards) if (card.slots.whole.open) tellStory(card, id);
 }
 
 async function askForEarlier() {
@@ -61,10 +62,10 @@ export function drawIncidents() {
   }
   list.forEach((incident, place) => {
     if (!cards.has(incident.id)) cards.set(incident.id, newCard(incident.id));
-    const card = cards.get(incident.id);
-    drawIncident(card, incident);
+    const { made } = cards.get(incident.id);
+    drawIncident(cards.get(incident.id), incident);
     const there = part("incidents-list").children[place];
-    if (there !== card.made) part("incidents-list").insertBefore(card.made, there ?? null);
+    if (there !== made) part("incidents-list").insertBefore(made, there ?? null);
   });
 }
 
@@ -74,8 +75,7 @@ function newCard(id) {
   return card;
 }
 
-function drawIncident(card, incident) {
-  const { made, slots } = card;
+function drawIncident({ made, slots }, incident) {
   const severity = severityOf(incident.severity);
   const [opened, closed] = [Date.parse(incident.opened_at), Date.parse(incident.closed_at ?? "")];
   const isOpen = Number.isNaN(closed);
@@ -87,9 +87,6 @@ function drawIncident(card, incident) {
   if (isOpen) keepSaying(slots.lasted, () => `for ${duration(agentNow() - opened)}`);
   else stopSaying(slots.lasted, `lasted ${duration(closed - opened)}`);
   show(slots.word, incident.acknowledged && `${incident.acknowledged.who}: ${incident.acknowledged.why}`);
-  const shown = JSON.stringify(incident);
-  if (slots.whole.open && card.told !== shown) tellStory(card, incident.id);
-  card.told = shown;
 }
 
 /** The timeline: what changed, what was done, who was told, in the order of time. */
