@@ -4,7 +4,7 @@ import { read } from "./doing.js";
 import { showPeriod } from "./incidents.js";
 import { element, fill, part, say, show } from "./parts.js";
 import { dayOf, formats, instant, minuteOf } from "./time.js";
-import { duration } from "./words.js";
+import { length } from "./words.js";
 
 const HEIGHT = 132;
 const LEAST_MS = 300_000;
@@ -44,7 +44,7 @@ function emptyWords() {
 
 const knownWords = () =>
   `Market time only, since ${instant(minuteOf(Date.parse(told.known_since)))}. ` +
-  `Saved: what a person who needs ${length(told.response_s)} would have left blind.`;
+  `Saved: what a person who needs ${length(told.response_s * 1000)} would have left blind.`;
 
 function drawFeeds() {
   part("past-feed").parentElement.hidden = told.machines.length < 2;
@@ -53,10 +53,10 @@ function drawFeeds() {
 
 const totals = (sum) => [
   ["seen", percent(sum.availability)],
-  ["blind", length(sum.blind_s)],
+  ["blind", length(sum.blind_s * 1000)],
   ["healed by itself", String(sum.healed)],
-  ["saved by that", length(sum.saved_s)],
-  ["late logins", sum.late_logins ? `${sum.late_logins}, ${length(sum.late_s)}` : "none"],
+  ["saved by that", length(sum.saved_s * 1000)],
+  ["late logins", sum.late_logins ? `${sum.late_logins}, ${length(sum.late_s * 1000)}` : "none"],
 ];
 
 function total([name, value]) {
@@ -64,8 +64,6 @@ function total([name, value]) {
   made.append(element("dt", name), element("dd", value));
   return made;
 }
-
-const length = (seconds) => (seconds ? duration(seconds * 1000).replace(/ 0 (s|min)$/, "") : "none");
 
 /** Never rounded up to a whole: 100 % is said only of what was seen whole. */
 const percent = (part_) => (part_ === null ? "–" : `${Math.floor(part_ * 10_000) / 100} %`);
@@ -97,7 +95,7 @@ function drawPlot() {
   drawn.append(...told.rows.map((row, place) => column(row, place * slot, slot, HEIGHT / most)));
   plot.replaceChildren(drawn);
   plot.setAttribute("aria-label", plotWords());
-  say(part("plot-most"), `${duration(most * 1000)} blind`);
+  say(part("plot-most"), `${length(most * 1000)} blind`);
   const ends = [told.rows[0], told.rows.at(-1)].map((row) => nameOf(row.period));
   fill(part("plot-ends"), [...new Set(ends)], (text) => element("span", text));
 }
@@ -137,7 +135,7 @@ function shape(name, attributes) {
 
 const blindWords = (row) =>
   BLIND.filter(([name]) => row.blind[`${name}_s`] > 0)
-    .map(([name, words]) => `${words} ${length(row.blind[`${name}_s`])}`)
+    .map(([name, words]) => `${words} ${length(row.blind[`${name}_s`] * 1000)}`)
     .join(", ");
 
 function tableRow(row) {
@@ -149,8 +147,8 @@ function tableRow(row) {
   choose.setAttribute("aria-label", `${nameOf(row.period)}: show its incidents`);
   choose.addEventListener("click", () => showIncidents(row.period));
   name.append(choose);
-  const healed = row.healed ? `${row.healed}, ${length(row.saved_s)} saved` : "–";
-  const late = row.late_logins ? `${length(row.late_s)} late` : "–";
+  const healed = row.healed ? `${row.healed}, ${length(row.saved_s * 1000)} saved` : "–";
+  const late = row.late_logins ? `${length(row.late_s * 1000)} late` : "–";
   made.append(name, ...[percent(row.availability), blindWords(row) || "–", healed, late].map((text) => element("td", text)));
   return made;
 }

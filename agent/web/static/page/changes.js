@@ -5,13 +5,13 @@ import { formats } from "./time.js";
 
 const SUBJECTS = { lead: "answer", incident: "incident", silence: "silence" };
 
-/** A change as an item of a list; `isLong` has what was said of it as well. */
-export function changeItem(change, isLong) {
+/** A change as an item of a list, with what was said of it where that is to be shown. */
+export function changeItem(change, said) {
   const what = element("p");
   what.append(element("b", SUBJECTS[change.subject] ?? change.name), ` ${change.after ?? "over"} `);
   if (change.reason) what.append(element("code", change.reason));
   const { item, says } = timed(change.at, what);
-  if (isLong && change.message) says.append(element("p", change.message, "soft said"));
+  if (said) says.append(element("p", said, "soft said"));
   return item;
 }
 

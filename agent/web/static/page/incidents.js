@@ -6,7 +6,7 @@ import { read } from "./doing.js";
 import { noticeLine } from "./notices.js";
 import { copy, fill, keepSaying, part, say, show, sign, stopSaying } from "./parts.js";
 import { agentNow, instant, minuteOf } from "./time.js";
-import { capitalized, duration, headline, severityOf } from "./words.js";
+import { capitalized, duration, headline, length, severityOf } from "./words.js";
 
 const LATEST = 5;
 const MOST = 500;
@@ -85,7 +85,7 @@ function drawIncident({ made, slots }, incident) {
   say(slots.title, headline(incident.code));
   say(slots.opened, instant(minuteOf(opened)));
   if (isOpen) keepSaying(slots.lasted, () => `for ${duration(agentNow() - opened)}`);
-  else stopSaying(slots.lasted, `lasted ${duration(closed - opened)}`);
+  else stopSaying(slots.lasted, `lasted ${length(closed - opened)}`);
   show(slots.word, incident.acknowledged && `${incident.acknowledged.who}: ${incident.acknowledged.why}`);
 }
 
@@ -95,11 +95,19 @@ async function tellStory({ slots }, id) {
   if (!told) return show(slots.message, "The timeline cannot be had now.");
   show(slots.message, capitalized(told.message));
   const changes = told.timeline.map((change) => ({ at: change.at, change }));
+  const known = new Set([told.message.toLowerCase()]);
   const notices = told.notices.map((notice) => ({ at: notice.created_at, notice }));
   const story = [...changes, ...notices].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   fill(slots.story, story, ({ at, change, notice }) =>
-    change ? changeItem(change, true) : timed(at, noticeLine(notice)).item,
+    change ? changeItem(change, newIn(known, change.message)) : timed(at, noticeLine(notice)).item,
   );
+}
+
+/** A message that the story has not told yet. */
+function newIn(known, message) {
+  const isKnown = known.has(message.toLowerCase());
+  known.add(message.toLowerCase());
+  return isKnown ? "" : message;
 }
 
 part("earlier-incidents").addEventListener("click", askForEarlier);

@@ -59,7 +59,8 @@ export function dayOf(at) {
 
 export const isToday = (at) => formats.day.format(at) === formats.day.format(agentNow());
 
-export const minuteOf = (at) => Math.round(at / 60_000) * 60_000;
+/** The instant without its seconds. */
+export const minuteOf = (at) => at - (at % 60_000);
 
 /** "09:15 IST", with the day where it is another one. */
 export function instant(at) {

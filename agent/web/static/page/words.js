@@ -72,6 +72,9 @@ export function duration(ms) {
   return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
 }
 
+/** A length of time that does not tick: without a smaller unit that is nothing. */
+export const length = (ms) => (ms ? duration(ms).replace(/ 0 (s|min|h)$/, "") : "none");
+
 /** A measure's name and value in words: `tick_age_s`, 0.4 is "tick age", "0.4 s". */
 export function measure([name, value]) {
   const [, stem, unit] = /^(.*)_(s|ms|days|percent|bytes)$/.exec(name) ?? [null, name, null];
