@@ -66,7 +66,7 @@ function total([name, value]) {
 }
 
 /** Never rounded up to a whole: 100 % is said only of what was seen whole. */
-const percent = (part_) => (part_ === null ? "–" : `${Math.floor(part_ * 10_000) / 100} %`);
+const percent = (share) => (share === null ? "–" : `${Math.floor(share * 10_000) / 100} %`);
 
 const nameOf = (period) => {
   const at = Date.parse(`${period.length > 7 ? period : `${period}-01`}T12:00:00Z`);
@@ -102,7 +102,8 @@ function drawPlot() {
 
 function plotWords() {
   const blind = told.rows.filter((row) => row.blind_s > 0);
-  return `Blind market time by ${told.by}: some on ${blind.length} of ${told.rows.length}. The figures are in the table below.`;
+  const some = `some in ${blind.length} of ${told.rows.length}`;
+  return `Blind market time by ${told.by}: ${some}. The figures are in the table below.`;
 }
 
 /** A period: its blind time, stacked by reason, on a foot that is there for a whole one too. */
@@ -149,7 +150,8 @@ function tableRow(row) {
   name.append(choose);
   const healed = row.healed ? `${row.healed}, ${length(row.saved_s * 1000)} saved` : "–";
   const late = row.late_logins ? `${length(row.late_s * 1000)} late` : "–";
-  made.append(name, ...[percent(row.availability), blindWords(row) || "–", healed, late].map((text) => element("td", text)));
+  const cells = [percent(row.availability), blindWords(row) || "–", healed, late];
+  made.append(name, ...cells.map((text) => element("td", text)));
   return made;
 }
 

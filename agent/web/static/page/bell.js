@@ -5,7 +5,11 @@ import { element, fill, keepSaying, part, say, stopSaying } from "./parts.js";
 import { agentNow, instant, isToday } from "./time.js";
 import { duration } from "./words.js";
 
-export const bells = () => [desk.health.market?.next_open_at, desk.health.market?.next_close_at].map((at) => Date.parse(at ?? ""));
+/** The next open and the next close, `NaN` where none is known. */
+export function bells() {
+  const { market } = desk.health;
+  return [market?.next_open_at, market?.next_close_at].map((at) => Date.parse(at ?? ""));
+}
 
 export function drawBell() {
   const market = desk.health.market;

@@ -27,10 +27,14 @@ export function drawCare() {
   part("hush").onclick = () => silence(lead);
   show(part("taken"), isLive() && incident?.acknowledged && takenWords(incident.acknowledged));
   const hush = isLive() && silenceOf(lead);
-  show(part("hushed"), hush && `Silenced until ${instant(minuteOf(Date.parse(hush.ends_at)))} by ${quoted(hush)}`);
+  show(part("hushed"), hush && hushedWords(hush));
   part("silences").hidden = desk.silences.length === 0;
   fill(part("quiet"), desk.silences, silenceItem);
 }
+
+/** Until when something is silenced, by whom and why. */
+export const hushedWords = (hush) =>
+  `Silenced until ${instant(minuteOf(Date.parse(hush.ends_at)))} by ${quoted(hush)}`;
 
 const quoted = ({ who, why }) => `${who}: ${why}`;
 const takenWords = (word) => `${word.who} is at it since ${instant(minuteOf(Date.parse(word.at)))}: ${word.why}`;
@@ -44,6 +48,7 @@ function silenceItem(one) {
   keepSaying(slots.until, () => `until ${instant(minuteOf(ends))}, ${duration(ends - agentNow())} left`);
   slots.end.setAttribute("aria-label", `End the silence of ${slots.what.textContent} now`);
   const href = `/api/system/silences/${one.id}`;
-  slots.end.onclick = () => perform(slots.end, slots.outcome, href, "Ending…", { method: "DELETE", doneWords: "Ended." });
+  const how = { method: "DELETE", doneWords: "Ended." };
+  slots.end.onclick = () => perform(slots.end, slots.outcome, href, "Ending…", how);
   return made;
 }

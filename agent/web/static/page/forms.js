@@ -25,9 +25,10 @@ export function acknowledge(incident) {
 /** Ask who wants quiet of a problem, why, and for how long. */
 export function silence(problem) {
   const group = problem.group ?? undefined;
+  const what = `“${headline(problem.code)}”${group ? ` in ${group}` : ""}`;
   open({
     title: "Silence",
-    says: `Nobody is told of “${headline(problem.code)}”${group ? ` in ${group}` : ""} until the silence ends. It stays on this page.`,
+    says: `Nobody is told of ${what} until the silence ends. It stays on this page.`,
     label: "Silence it",
     lengths: [...LENGTHS, ...untilTheClose()],
     send: (said) => ask("/api/system/silences", { body: { rule: problem.rule, group, ...said } }),
@@ -61,7 +62,8 @@ function open({ title, says, label, lengths, send: sends }) {
 function sayEnd() {
   const { value } = part("form").elements.duration;
   const ms = LENGTHS_MS[value] ?? Number.parseInt(value, 10) * 1000;
-  show(part("form-ends"), value && `Ends ${isToday(agentNow() + ms) ? "at" : "on"} ${instant(minuteOf(agentNow() + ms))}`);
+  const ends = agentNow() + ms;
+  show(part("form-ends"), value && `Ends ${isToday(ends) ? "at" : "on"} ${instant(minuteOf(ends))}`);
 }
 
 async function submit(event) {

@@ -37,7 +37,8 @@ async function askForEarlier() {
 export async function showPeriod(name, from, to) {
   Object.assign(listed, { list: [], next: null, period: name });
   if (name === null) return askForIncidents();
-  const told = await read(`/api/system/incidents?limit=${MOST}&before=${encodeURIComponent(new Date(to).toISOString())}`);
+  const before = encodeURIComponent(new Date(to).toISOString());
+  const told = await read(`/api/system/incidents?limit=${MOST}&before=${before}`);
   keep((told?.incidents ?? []).filter((one) => Date.parse(one.opened_at) >= from));
   part("incidents-title").scrollIntoView({ block: "nearest" });
   part("incidents-title").focus();

@@ -6,7 +6,13 @@ import { agentNow, HOUR } from "./time.js";
 import { headline } from "./words.js";
 
 const SHOWN_MS = 24 * HOUR;
-const STATES = { pending: "waiting", sending: "on its way", delivered: "delivered", dead: "not delivered", superseded: "not needed any more" };
+const STATES = {
+  pending: "waiting",
+  sending: "on its way",
+  delivered: "delivered",
+  dead: "not delivered",
+  superseded: "not needed any more",
+};
 
 let given = [];
 

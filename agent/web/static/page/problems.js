@@ -1,18 +1,20 @@
 // The problems as a tree: each one that is explained hangs on its cause.
 
-import { silenceOf } from "./care.js";
+import { hushedWords, silenceOf } from "./care.js";
 import { desk, isLive, mayAct } from "./desk.js";
 import { silence } from "./forms.js";
 import { copy, element, fill, keepSaying, part, say, show, sign } from "./parts.js";
-import { agentNow, instant, minuteOf } from "./time.js";
+import { agentNow } from "./time.js";
 import { capitalized, duration, headline, isCalm, PHASES, severityOf } from "./words.js";
 
 export const leads = (problem) => problem.rule === desk.health.cause.rule && problem.group === desk.health.cause.group;
 
 /** Whether the answer says it already: another rule may lead with the same code for the same machine. */
-export const isTold = (problem) =>
-  leads(problem) ||
-  (problem.code === desk.health.code && problem.group === desk.health.cause.group && problem.machine === desk.health.cause.machine);
+export function isTold(problem) {
+  const { code, cause } = desk.health;
+  const isSame = problem.code === code && problem.group === cause.group && problem.machine === cause.machine;
+  return leads(problem) || isSame;
+}
 
 const explainedBy = (cause) => (problem) =>
   problem.suppressed_by.includes(cause.rule) && (cause.group === null || cause.group === problem.group);
@@ -40,7 +42,8 @@ export function drawProblems() {
   const others = tree.filter((branch) => !isTold(branch.problem));
   const explained = tree.filter((branch) => isTold(branch.problem)).flatMap((branch) => branch.children);
   fill(part("explains"), isLive() ? explained : [], explainedItem);
-  fill(part("others"), others.map((branch) => ({ ...branch, hush: silenceOf(branch.problem), may: mayAct() })), problemItem);
+  const shown = others.map((branch) => ({ ...branch, hush: silenceOf(branch.problem), may: mayAct() }));
+  fill(part("others"), shown, problemItem);
   part("problems").hidden = others.length === 0;
   say(part("problems-title"), desk.health.severity === "ok" ? "Problems" : "Further problems");
 }
@@ -71,7 +74,7 @@ function problemItem({ problem, children, hush, may }) {
   slots.hush.hidden = !may || isExplained || Boolean(problem.silenced_by);
   slots.hush.setAttribute("aria-label", `Silence: ${headline(problem.code)}`);
   slots.hush.onclick = () => silence(problem);
-  show(slots.hushed, hush && `Silenced until ${instant(minuteOf(Date.parse(hush.ends_at)))} by ${hush.who}: ${hush.why}`);
+  show(slots.hushed, hush && hushedWords(hush));
   show(slots.note, isExplained && `${explanation(problem)}, which has just ended: it has a little time to clear.`);
   fill(slots.children, children, explainedItem);
   return made;

@@ -1,7 +1,7 @@
 // The strip of the day: the market's phases above, the machines' states and the answer below.
 
 import { bells } from "./bell.js";
-import { desk } from "./desk.js";
+import { desk, isLive } from "./desk.js";
 import { element, part } from "./parts.js";
 import { formats, HOUR, instant } from "./time.js";
 import { CALM_TONES, STATE_TONES } from "./words.js";
@@ -38,7 +38,8 @@ function spansOf(edges, start, now) {
 /** The spans without the times in which the agent was away: whatever was known last, nobody looked. */
 function withGaps(spans, runs, now) {
   const last = runs.at(-1);
-  const ran = last ? [...runs.slice(0, -1), { ...last, to: now }] : [];
+  const until = isLive() ? now : Math.min(now, desk.validUntil);
+  const ran = last ? [...runs.slice(0, -1), { ...last, to: until }] : [];
   return spans.flatMap((span) => {
     const pieces = [];
     let at = span.from;
@@ -71,7 +72,10 @@ function tracks(changes, runs, start, now, end) {
     edges: oldestFirst.filter((change) => change.subject === "machine" && change.name === name),
   }));
   const answer = { name: "answer", edges: oldestFirst.filter((change) => change.subject === "lead") };
-  return [...named, answer].map((track) => ({ ...track, spans: withGaps(spansOf(track.edges, start, now), runs, now) }));
+  return [...named, answer].map((track) => {
+    const spans = withGaps(spansOf(track.edges, start, now), runs, now);
+    return { ...track, spans };
+  });
 }
 
 /** Draw it anew. */
