@@ -20,6 +20,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-ba
 BEFORE_THE_BELL = "2026-11-23T09:14:40+05:30"
 OPENS = datetime.fromisoformat("2026-11-23T09:15:00+05:30")
 PAST_DAYS = 45
+PAINT_MS = 500
 VIEWS = {
     "": {"viewport": {"width": 1180, "height": 760}},
     "-phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "is_mobile": True},
@@ -78,6 +79,7 @@ def take_the_past(pages: dict[str, Page]) -> None:
         story.locator("summary").click()
         expect(story.locator("li")).not_to_have_count(0)
         story.evaluate("(place) => place.scrollIntoView()")
+        page.wait_for_timeout(PAINT_MS)
         page.screenshot(path=HERE / f"incident{name}.png")
         page.evaluate("scrollTo(0, 0)")
 

@@ -27,7 +27,9 @@ export const SEVERITIES = {
 
 export const SESSION_SIGNS = { LIVE: "bell", PRE_OPEN: "waiting", CLOSED: "night" };
 
-export const PHASES = { pending: "not yet counted", clearing: "clearing", suppressed: "explained", silenced: "silenced" };
+export const PHASES = {
+  pending: "not yet counted", clearing: "clearing", suppressed: "explained", silenced: "silenced",
+};
 
 export const STATE_TONES = {
   LIVE: "green", PRE_OPEN: "blue", CLOSED: "quiet",
