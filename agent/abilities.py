@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from agent.clock import Clock
-from agent.model import Expectation, Notice, Receipt, Report
+from agent.model import Expectation, Notice, Receipt, Report, Session
 from agent.watched import Watched
 
 if TYPE_CHECKING:
@@ -205,6 +205,18 @@ class InThread(Protocol):
     """Runs a blocking call in a bounded pool of threads."""
 
     async def __call__(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+
+@runtime_checkable
+class Sessions(Protocol):
+    """A market machine that knows its sessions, those of the past as well."""
+
+    async def sessions(self, since: datetime, until: datetime) -> Sequence[Session]:
+        """The sessions that begin from `since` on and before `until`, in order.
+
+        Of days that the calendar does not cover there are none.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from agent.abilities import (
     Reachable,
     Running,
     Secret,
+    Sessions,
     StateMachine,
     Surroundings,
     Verdict,
@@ -54,6 +55,7 @@ from agent.model import (
     NoticeType,
     Receipt,
     Report,
+    Session,
     Severity,
 )
 from agent.settings import Duration, SecretText, Settings
@@ -101,6 +103,8 @@ __all__ = [
     "Running",
     "Secret",
     "SecretText",
+    "Session",
+    "Sessions",
     "Settings",
     "Severity",
     "StateMachine",

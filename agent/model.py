@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 Json = object
@@ -54,6 +54,15 @@ class Expectation(StrEnum):
     DATA = "data"
     CONNECTION = "connection"
     NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One stretch in which a market is live, on a day of the exchange's own; instants are UTC."""
+
+    day: date
+    opens_at: datetime
+    closes_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +147,14 @@ class Subject(StrEnum):
     SILENCE = "silence"
     REMEDY = "remedy"
     CONFIGURATION = "configuration"
+    ACTION = "action"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One edge, as the journal keeps it: of a machine's state, a problem's stage, the leading code,
-    an incident, a silence, a remedy or the configuration. `incident` is the id of the one that was open then.
+    an incident, a silence, a remedy, the configuration, or what a person had a machine do. `incident`
+    is the id of the one that was open then.
     """
 
     at: datetime

@@ -216,8 +216,21 @@ class Core:
             after=after,
             message=f"{silence.who}: {silence.why}",
         )
-        self._journal_it((edge,), Consequence())
+        self._journal_it(stamped((edge,), self._telling.incident), Consequence())
         self.evaluate()
+
+    def note_action(self, machine: str, action: str, done: str) -> None:
+        """Keep that a person had a machine do something, with what it said of it."""
+        edge = Transition(
+            at=self._clock.now(),
+            subject=Subject.ACTION,
+            name=f"{machine}/{action}",
+            group=None,
+            before=None,
+            after="DONE",
+            message=done,
+        )
+        self._journal_it(stamped((edge,), self._telling.incident), Consequence())
 
     def shift(self, step: timedelta) -> None:
         """Follow a step of the wall clock: every instant that is remembered moves, every age stays."""

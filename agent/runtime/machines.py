@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from agent.abilities import Login, Pushed
@@ -12,7 +13,7 @@ from agent.clock import Clock
 from agent.config.blueprint import Blueprint, MachinePlan
 from agent.errors import ActionError
 from agent.health.rules import MARKET, members
-from agent.model import CoreReason, Report, Status
+from agent.model import CoreReason, Report, Session, Status
 from agent.runtime.border import unknown
 from agent.runtime.context import Services
 from agent.runtime.expectations import expected
@@ -165,6 +166,13 @@ class Machines:
         """Have a machine do one of its actions. Raises `ActionError`, or `KeyError` for no machine."""
         try:
             return self._clean(await self.mounted[name].act(action))
+        except ActionError as error:
+            raise ActionError(self._clean(str(error))) from error
+
+    async def sessions(self, name: str, since: datetime, until: datetime) -> Sequence[Session]:
+        """A market's sessions that begin in a stretch. Raises `ActionError` for one that tells none."""
+        try:
+            return await self.mounted[name].sessions(since, until)
         except ActionError as error:
             raise ActionError(self._clean(str(error))) from error
 

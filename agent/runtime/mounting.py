@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
-from agent.abilities import Actions, Notifier, NotifierContext, Pushed, Running
+from agent.abilities import Actions, Notifier, NotifierContext, Pushed, Running, Sessions
 from agent.config.blueprint import MachinePlan, NotifierPlan
 from agent.errors import ActionError, PluginError
-from agent.model import Report
+from agent.model import Report, Session
 from agent.runtime.context import JournaledValues, MachineContext, Services
 from agent.runtime.probing import Prober
 from agent.runtime.threads import Threads
@@ -22,6 +23,7 @@ R = TypeVar("R")
 
 ACTION_TIMEOUT_S = 30.0
 PUSH_TIMEOUT_S = 5.0
+SESSIONS_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,12 @@ class Mounted:
                 f"{self.name} takes no reports from outside (its kind: {self.plan.machine.kind})"
             )
         return await self._fenced("push", self.subject.take(body), PUSH_TIMEOUT_S)
+
+    async def sessions(self, since: datetime, until: datetime) -> Sequence[Session]:
+        """The sessions that begin in a stretch. Raises `ActionError`, whatever its plugin does."""
+        if not isinstance(self.subject, Sessions):
+            raise ActionError(f"{self.name} (its kind: {self.plan.machine.kind}) does not tell its sessions")
+        return await self._fenced("sessions", self.subject.sessions(since, until), SESSIONS_TIMEOUT_S)
 
     async def _fenced(self, what: str, call: Awaitable[R], timeout_s: float) -> R:
         try:

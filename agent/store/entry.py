@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,3 +26,9 @@ class Entry:
     written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)
     """Called on the event loop once the entry is on disk, or with the error that keeps it off. What
     a bad disk keeps off is written later by itself, but for its reports, and not told again."""
+
+    @property
+    def instants(self) -> Iterator[datetime]:
+        """When what it holds happened."""
+        yield from (report.at for report in self.reports)
+        yield from (edge.at for edge in self.transitions)

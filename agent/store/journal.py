@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from agent.alerts.letters import Address, Letter, LetterState
 from agent.errors import StoreError
 from agent.model import Incident
-from agent.store import outbox, rows
+from agent.store import awake, outbox, rows
 from agent.store.answers import Answers
 from agent.store.entry import Entry
 from agent.store.files import connect
@@ -138,7 +138,7 @@ class Journal:
     async def incidents(self, *, limit: int = 100, before: datetime | None = None) -> list[Incident]:
         """The latest incidents, newest first, opened before an instant. Raises `StoreError`."""
         wanted = "SELECT * FROM incident WHERE opened_at < ? ORDER BY opened_at DESC LIMIT ?"
-        found = await self._read(wanted, (before.isoformat() if before is not None else "9999", limit))
+        found = await self._read(wanted, (_utc(before) if before is not None else "9999", limit))
         return [rows.read_incident(tuple(row)) for row in found]
 
     async def incident(self, id_: str) -> tuple[Incident, list[dict[str, object]]] | None:
@@ -148,6 +148,33 @@ class Journal:
             return None
         timeline = await self._read("SELECT * FROM transition WHERE incident = ? ORDER BY id", (id_,))
         return rows.read_incident(tuple(found[0])), [rows.read_transition(row) for row in timeline]
+
+    async def states(self, machine: str, since: datetime, until: datetime) -> list[tuple[datetime, str]]:
+        """A machine's changes of state, the one that held at `since` first. Raises `StoreError`."""
+        span = (machine, _utc(since), _utc(until))
+
+        def read() -> list[tuple[datetime, str]]:
+            former = self._read_now(rows.STATE_BEFORE, span[:2])
+            found = self._read_now(rows.STATES_WITHIN, span)
+            return [(datetime.fromisoformat(at), state) for at, state in (*former, *found)]
+
+        return await asyncio.to_thread(read)
+
+    async def awake(self, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+        """The stretches, touching that time, in which the agent ran. Raises `StoreError`."""
+        found = await self._read(awake.WITHIN, (_utc(since), _utc(until)))
+        at = datetime.fromisoformat
+        return [(at(start), at(end)) for start, end in found]
+
+    async def known_since(self) -> datetime | None:
+        """When the agent first ran; `None` if it has not yet written so. Raises `StoreError`."""
+        ((first,),) = await self._read(awake.FIRST, ())
+        return datetime.fromisoformat(first) if first is not None else None
+
+    async def minded(self, since: datetime, until: datetime) -> list[datetime]:
+        """When a person acknowledged an incident or had a machine do something. Raises `StoreError`."""
+        found = await self._read(rows.MINDED, (_utc(since), _utc(until)))
+        return [datetime.fromisoformat(at) for (at,) in found]
 
     async def letters(
         self, *, limit: int = 100, before: int | None = None, state: LetterState | None = None
@@ -179,3 +206,8 @@ class Journal:
             if is_damage(error):
                 self._writer.suspect()
             raise StoreError(explain(self.path, error)) from error
+
+
+def _utc(instant: datetime) -> str:
+    """An instant as it stands in the file, where instants are compared as texts."""
+    return instant.astimezone(UTC).isoformat()

@@ -71,6 +71,20 @@ STEPS = (
     """
     ALTER TABLE outbox ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE awake (since TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
+    INSERT OR IGNORE INTO awake (since, until)
+        SELECT min(at), max(at) FROM (
+            SELECT at, sum(is_new) OVER (ORDER BY id) AS number FROM (
+                SELECT id, at, abs(julianday(at) - julianday(lag(at, 1, at) OVER (ORDER BY id))) * 1440 > 1
+                    AS is_new
+                FROM report
+            )
+        ) GROUP BY number;
+    CREATE INDEX awake_until ON awake (until);
+    CREATE INDEX transition_of_machine ON transition (name, at) WHERE subject = 'machine';
+    CREATE INDEX transition_by_people ON transition (at) WHERE subject IN ('action', 'incident');
+    """,
 )
 
 

@@ -23,6 +23,17 @@ UPSERT_INCIDENT = (
 UPSERT_VALUE = (
     "INSERT INTO value (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
+_STATES = "SELECT at, after FROM transition WHERE subject = 'machine' AND name = ?"
+STATE_BEFORE = f"{_STATES} AND at < ? ORDER BY at DESC, id DESC LIMIT 1"
+STATES_WITHIN = f"{_STATES} AND at >= ? AND at < ? AND (before IS NULL OR before <> after) ORDER BY at, id"
+"""Changes of a machine's state; a reason that changes alone is none."""
+
+MINDED = (
+    "SELECT at FROM transition WHERE subject IN ('action', 'incident') AND at >= ? AND at < ?"
+    " AND (subject = 'action' OR after = 'acknowledged')"
+)
+"""When a person took a matter on, or had a machine do something."""
+
 INSERT_REPORT = "INSERT INTO report (at, machine, body) VALUES (?, ?, ?)"
 
 

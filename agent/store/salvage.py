@@ -8,7 +8,14 @@ from pathlib import Path
 
 from agent.store.files import connect
 
-KEYS = {"value": "key", "incident": "rowid", "transition": "rowid", "outbox": "rowid", "report": "rowid"}
+KEYS = {
+    "value": "key",
+    "incident": "rowid",
+    "transition": "rowid",
+    "outbox": "rowid",
+    "awake": "since",
+    "report": "rowid",
+}
 """The tables, the most important first, and by what their rows are read forwards and backwards."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from agent.crashpoints import crashpoint
-from agent.store import outbox, rows
+from agent.store import awake, outbox, rows
 from agent.store.entry import Entry
 
 Row = tuple[object, ...]
@@ -22,6 +22,7 @@ UPSERTS = {
     "transition": rows.INSERT_TRANSITION,
     "incident": rows.UPSERT_INCIDENT,
     "value": rows.UPSERT_VALUE,
+    "awake": awake.UPSERT,
     "outbox": outbox.UPSERT,
 }
 """The statement of each table, in the order in which they are filled."""

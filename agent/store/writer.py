@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from agent.errors import StoreError
+from agent.store import awake
 from agent.store.entry import Entry
 from agent.store.journal_file import JournalFile
 from agent.store.sheet import Sheet, commit, defer, sheet_of
@@ -28,6 +29,7 @@ class Writer:
         self._file = file
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._backlog = Sheet()
+        self._stretch: awake.Stretch | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -85,6 +87,9 @@ class Writer:
         try:
             for entry in entries:
                 sheet.lay_on(sheet_of(entry, self._file.next_number))
+                for stretch in awake.follow(self._stretch, entry.instants):
+                    sheet.put("awake", stretch.since, stretch.row)
+                    self._stretch = stretch
             error = self._save(sheet)
         except FAULTS as fault:
             if len(entries) > 1:

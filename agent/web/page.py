@@ -1,13 +1,18 @@
-"""The status page: three static files, read once."""
+"""The status page: static files, read and compressed once, and what its person may do."""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+from dataclasses import dataclass
 from importlib.resources import files
 
 from aiohttp import web
 
 from agent.web.access import Access, Scope
-from agent.web.guard import give_session
+from agent.web.guard import CALLER, give_session
+from agent.web.problems import problem
+from agent.web.replies import reply
 from agent.web.routes import Route
 
 FILES = {
@@ -16,6 +21,18 @@ FILES = {
     "/page.js": ("page.js", "text/javascript"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
+MODULES = "page"
+"""The folder of the script's modules."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file ready to be sent, plain or compressed."""
+
+    kind: str
+    plain: bytes
+    zipped: bytes
+    etag: str
 
 
 class Page:
@@ -24,15 +41,49 @@ class Page:
     def __init__(self, access: Access) -> None:
         self._access = access
         folder = files("agent.web") / "static"
-        self._bodies = {path: (folder / name).read_bytes() for path, (name, _) in FILES.items()}
+        self._files = {
+            path: _ready((folder / name).read_bytes(), kind) for path, (name, kind) in FILES.items()
+        }
+        for module in (folder / MODULES).iterdir():
+            if module.name.endswith(".js"):
+                self._files[f"/{MODULES}/{module.name}"] = _ready(module.read_bytes(), "text/javascript")
 
     def routes(self) -> list[Route]:
-        return [Route("GET", path, Scope.READ if path == "/" else Scope.PUBLIC, self.file) for path in FILES]
+        static = [
+            Route("GET", path, Scope.READ if path == "/" else Scope.PUBLIC, self.file) for path in FILES
+        ]
+        return [
+            *static,
+            Route("GET", f"/{MODULES}/{{module}}", Scope.PUBLIC, self.file),
+            Route("GET", "/api/system/access", Scope.READ, self.access),
+        ]
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        _, kind = FILES[request.path]
-        answer = web.Response(body=self._bodies[request.path], content_type=kind, charset="utf-8")
-        answer.headers["Cache-Control"] = "no-cache"
+        file = self._files.get(request.path)
+        if file is None:
+            return problem(404, "There is nothing at this address.")
+        answer = _answer(request, file)
+        answer.headers.update({"Cache-Control": "no-cache", "ETag": file.etag, "Vary": "Accept-Encoding"})
         if request.path == "/":
             give_session(request, answer, self._access)
         return answer
+
+    async def access(self, request: web.Request) -> web.StreamResponse:
+        """What the caller may do, so that the page offers no more."""
+        caller = request[CALLER]
+        return reply({"scopes": sorted(caller.scopes), "session": caller.session})
+
+
+def _ready(body: bytes, kind: str) -> File:
+    etag = f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
+    return File(kind, body, gzip.compress(body, mtime=0), etag)
+
+
+def _answer(request: web.Request, file: File) -> web.Response:
+    if file.etag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304)
+    accepted = {
+        one.partition(";")[0].strip() for one in request.headers.get("Accept-Encoding", "").split(",")
+    }
+    body, encoding = (file.zipped, {"Content-Encoding": "gzip"}) if "gzip" in accepted else (file.plain, {})
+    return web.Response(body=body, content_type=file.kind, charset="utf-8", headers=encoding)

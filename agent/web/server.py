@@ -8,6 +8,7 @@ from aiohttp import web
 
 from agent.runtime.agent import Agent
 from agent.web.access import Access, Hosts, control_token
+from agent.web.availability import Availability
 from agent.web.banner import Banner
 from agent.web.events import Streams
 from agent.web.guard import guard
@@ -43,6 +44,7 @@ class WebServer:
             System(agent),
             Steering(agent),
             Notices(agent),
+            Availability(agent),
             login,
             LoginLink(agent, login),
             Push(agent),

@@ -82,6 +82,8 @@ class System:
             done = await self._agent.machines.act(name, action)
         except ActionError as error:
             return problem(409, str(error))
+        if action not in READ_ACTIONS:
+            self._agent.core.note_action(name, action, done)
         part = self._document().machines[name]
         return reply({"done": done, "machine": {"name": name, **part.model_dump(mode="json")}})
 

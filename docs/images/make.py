@@ -1,4 +1,4 @@
-"""Takes the pictures of this folder: the five main states of the page, of a demo that it runs itself."""
+"""Takes the pictures of this folder: the five main states of the page and its past, of a demo."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
+from past import write_past
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
 BEFORE_THE_BELL = "2026-11-23T09:14:40+05:30"
+OPENS = datetime.fromisoformat("2026-11-23T09:15:00+05:30")
+PAST_DAYS = 45
+PAINT_MS = 500
 VIEWS = {
     "": {"viewport": {"width": 1180, "height": 760}},
     "-phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "is_mobile": True},
@@ -29,6 +34,7 @@ def demo() -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """A demo on free ports, with the addresses of its page and of its broker."""
     ports = ["--port", "0", "--broker-port", "0"]
     with tempfile.TemporaryDirectory() as folder:
+        write_past(Path(folder) / "data", OPENS, PAST_DAYS)
         command = [sys.executable, "-m", "agent.cli", "demo", *ports, "--at", BEFORE_THE_BELL]
         process = subprocess.Popen(  # noqa: S603 - this very program
             [*command, "--data-dir", folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -62,6 +68,22 @@ def take(pages: dict[str, Page], state: str, headline: str) -> None:
         page.screenshot(path=HERE / f"{state}{name}.png")
 
 
+def take_the_past(pages: dict[str, Page]) -> None:
+    """The story of an incident, and the availability of the last weeks."""
+    for name, page in pages.items():
+        page.locator("#availability").scroll_into_view_if_needed()
+        expect(page.locator("#plot .column")).not_to_have_count(0)
+        page.locator("#availability").evaluate("(place) => place.scrollIntoView({ block: 'end' })")
+        page.screenshot(path=HERE / f"past{name}.png")
+        story = page.locator(".incident", has_text="Broker login needed").first
+        story.locator("summary").click()
+        expect(story.locator("li")).not_to_have_count(0)
+        story.evaluate("(place) => place.scrollIntoView()")
+        page.wait_for_timeout(PAINT_MS)
+        page.screenshot(path=HERE / f"incident{name}.png")
+        page.evaluate("scrollTo(0, 0)")
+
+
 def log_in(page: Page) -> None:
     page.get_by_role("link", name="Log in to the broker").click()
     page.get_by_role("button", name="Log in as").click()
@@ -74,7 +96,7 @@ def stall_the_feed(page: Page, broker: str) -> None:
 def main() -> None:
     if not Path(CHROMIUM).exists():
         sys.exit(f"{CHROMIUM} is missing: install Debian's chromium")
-    with sync_playwright() as playwright, demo() as (process, address, broker):
+    with demo() as (process, address, broker), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         pages = open_pages(browser, address)
         take(pages, "login", "Broker login needed")
@@ -85,6 +107,7 @@ def main() -> None:
         take(pages, "live", "The market is open")
         stall_the_feed(pages[""], broker)
         take(pages, "feed-stale", "The feed has gone quiet")
+        take_the_past(pages)
         process.kill()
         for page in pages.values():
             page.clock.fast_forward(31_000)

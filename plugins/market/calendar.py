@@ -58,6 +58,14 @@ class Calendar:
         """The first later instant at which the market ceases to be live."""
         return _after(self._closes, instant)
 
+    def live_between(self, since: datetime, until: datetime) -> tuple[tuple[datetime, datetime], ...]:
+        """When the market is live, bell to bell, for each first bell from `since` on and before `until`."""
+        first, last = (bisect_left(self._opens, _seconds(instant)) for instant in (since, until))
+        first, last = (bisect_left(self._opens, _seconds(instant)) for instant in (since, until))
+        opens = self._opens[first:last]
+        ends = (self._closes[bisect_right(self._closes, start)] for start in opens)
+        return tuple((_instant(start), _instant(end)) for start, end in zip(opens, ends, strict=True))
+
     def next_unknown(self, instant: datetime) -> Stretch | None:
         """The present or next stretch within the covered days whose hours are not known."""
         at = bisect_right(self._starts, _seconds(instant)) - 1

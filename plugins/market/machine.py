@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from agent.api import ConfigError, Context, Report
+from agent.api import ConfigError, Context, Report, Session
 from plugins.market.answer import about, attributes, days_left
 from plugins.market.calendar import Calendar
 from plugins.market.compare import disagreements
@@ -60,6 +61,12 @@ class MarketMachine:
     async def probe(self) -> Report:
         """The market at this instant."""
         return self._report(await self._current(), self._context.clock.now())
+
+    async def sessions(self, since: datetime, until: datetime) -> Sequence[Session]:
+        """The sessions of the calendar, each on the exchange's own day."""
+        calendar = await self._current()
+        live = calendar.live_between(since, until)
+        return [Session(calendar.day_of(opens), opens, closes) for opens, closes in live]
 
     async def run(self) -> None:
         """Report at each boundary, on each change of the overlay, and every few minutes anyhow."""

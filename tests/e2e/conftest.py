@@ -8,9 +8,10 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from .browsing import ARGUMENTS, CHROMIUM, PHONE, OpenPage, is_complaint
 
 DEADLINE_S = 30.0
 PRE_OPEN = "2026-11-23T09:14:55+05:30"
@@ -260,3 +264,51 @@ def open_desk(
 def elapsed() -> Callable[[], float]:
     began = time.monotonic()
     return lambda: time.monotonic() - began
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Chromium for all tests, each of which opens a context of its own; gives its address."""
+    if not Path(CHROMIUM).exists():
+        pytest.fail(f"{CHROMIUM} is missing: install Debian's chromium")
+    folder = tmp_path_factory.mktemp("chromium")
+    command = [CHROMIUM, "--headless", "--remote-debugging-port=0", f"--user-data-dir={folder}", *ARGUMENTS]
+    port = folder / "DevToolsActivePort"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + DEADLINE_S
+        while not (port.exists() and port.read_text()):
+            assert time.monotonic() < deadline, "Chromium does not start"
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port.read_text().splitlines()[0]}"
+        process.terminate()
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(chromium)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
+    """Open the page of a desk; what the browser complains of fails the test at its end."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    async def begin(desk: Any, **settings: Any) -> Page:
+        context = await browser.new_context(
+            **{"viewport": PHONE, "timezone_id": "Asia/Kolkata", "locale": "en-GB", **settings}
+        )
+        contexts.append(context)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
+        await page.goto(desk.url + "/")
+        return page
+
+    yield begin
+    for context in contexts:
+        await context.close()
+    assert complaints == []

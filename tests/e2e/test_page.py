@@ -3,123 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from agent.cli.options import shipped_configuration
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PRE_OPEN = "2026-11-23T09:10:00+05:30"
-JUST_BEFORE_THE_BELL = "2026-11-23T09:14:50+05:30"
-LIVE = "2026-11-23T10:00:00+05:30"
-PHONE = {"width": 390, "height": 844}
-SMALLEST = {"width": 320, "height": 640}
-PATIENCE_MS = 20_000
-BYTES_LIMIT = 60_000
-
-expect.set_options(timeout=PATIENCE_MS)
-
-OpenPage = Callable[..., Any]
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail(f"{CHROMIUM} is missing: install Debian's chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture
-async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
-    """Open the page of a desk; what the browser complains of fails the test at its end."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    async def begin(desk: Any, **settings: Any) -> Page:
-        context = await browser.new_context(
-            **{"viewport": PHONE, "timezone_id": "Asia/Kolkata", "locale": "en-GB", **settings}
-        )
-        contexts.append(context)
-        page = await context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if _is_complaint(said) else None)
-        await page.goto(desk.url + "/")
-        return page
-
-    yield begin
-    for context in contexts:
-        await context.close()
-    assert complaints == []
-
-
-def _is_complaint(said: Any) -> bool:
-    """Whether the console has an error other than an answer that the page deals with."""
-    return said.type == "error" and not said.text.startswith("Failed to load resource")
-
-
-def headline(page: Page, text: str) -> Any:
-    return expect(page.get_by_role("heading", level=1)).to_have_text(text)
-
-
-async def is_wider_than_its_window(page: Page) -> bool:
-    return await page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-
-
-async def contrast(page: Page, selector: str, ground: str) -> float:
-    """The contrast of a text with the ground that it stands on, as WCAG defines it."""
-    return await page.evaluate(
-        """([selector, ground]) => {
-            const luminance = (color) => color.match(/[\\d.]+/g).slice(0, 3).map(Number)
-                .map((c) => (c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4))
-                .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-            const of = (place, what) => luminance(getComputedStyle(document.querySelector(place))[what]);
-            const both = [of(selector, "color"), of(ground, "backgroundColor")];
-            return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
-        }""",
-        [selector, ground],
-    )
-
-
-async def mark(page: Page) -> None:
-    """Leave a mark that a reload would wipe away."""
-    await page.evaluate("window.untouched = true")
-
-
-async def is_untouched(page: Page) -> bool:
-    return await page.evaluate("window.untouched === true")
-
-
-async def log_in(page: Page) -> None:
-    """Two clicks: here, and at the simulated broker, which leads back."""
-    await page.get_by_role("link", name="Log in to the broker").click()
-    await page.get_by_role("button", name="Log in as").click()
-    await page.wait_for_url(re.compile(r"/$"))
-
-
-def impatient_desk(folder: Path) -> Path:
-    """A folder with the shipped configuration, but a feed that is stale after two seconds."""
-    folder.mkdir()
-    text = Path(shipped_configuration()).read_text(encoding="utf-8")
-    assert 'stale_after = "10s"' in text
-    (folder / "agent.toml").write_text(text.replace('stale_after = "10s"', 'stale_after = "2s"'))
-    return folder
+from .browsing import (
+    BYTES_LIMIT,
+    JUST_BEFORE_THE_BELL,
+    LIVE,
+    PHONE,
+    PRE_OPEN,
+    SMALLEST,
+    OpenPage,
+    contrast,
+    headline,
+    impatient_desk,
+    is_untouched,
+    is_wider_than_its_window,
+    log_in,
+    mark,
+    shifts,
+    tab_to,
+)
 
 
 async def test_first_visit_shows_what_is_wrong_and_the_login_button(
@@ -151,20 +64,38 @@ async def test_page_is_small_asks_no_other_host_and_does_not_shift(
     await page.goto(desk.url + "/")
     await headline(page, "Broker login needed")
     await expect(page.locator("#changes li")).not_to_have_count(0)
+    assert await shifts(page) < 0.02
+    first_visit = {urlsplit(url).path for url in asked}
+    await page.locator("#availability").scroll_into_view_if_needed()
+    await expect(page.locator("#past-total dd")).not_to_have_count(0)
+    await expect(page.locator("#plot svg")).to_be_visible()
+    assert await shifts(page) < 0.02
     assert {urlsplit(url).netloc for url in asked} == {urlsplit(desk.url).netloc}
-    files = ["/", "/page.css", "/page.js", "/icon.svg"]
-    sizes = [len(await (await desk.session.get(desk.url + path)).read()) for path in files]
-    assert sum(sizes) < BYTES_LIMIT
-    shift = await page.evaluate(
-        """() => new Promise((resolve) => {
-            let sum = 0;
-            new PerformanceObserver((list) => list.getEntries().forEach((one) => (sum += one.value)))
-                .observe({ type: "layout-shift", buffered: true });
-            requestAnimationFrame(() => setTimeout(() => resolve(sum), 0));
-        })"""
-    )
-    assert shift < 0.02
+    sizes = await sizes_on_the_wire(desk.url)
+    assert sizes["/page/availability.js"] > 0
+    assert "/page/availability.js" not in first_visit
+    assert sizes.keys() - first_visit == {"/page/availability.js"}
+    assert sum(sizes.values()) < BYTES_LIMIT
+    html = (files("agent.web") / "static" / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?! type=\"module\" src)", html) == []
     await context.close()
+
+
+async def sizes_on_the_wire(url: str) -> dict[str, int]:
+    """Every file of the page, compressed as a browser asks for it, with the bytes of its body."""
+    folder = files("agent.web") / "static" / "page"
+    modules = [f"/page/{one.name}" for one in folder.iterdir()]
+    found = {}
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+        for path in ["/", "/page.css", "/page.js", "/icon.svg", *modules]:
+            async with session.get(url + path, headers={"Accept-Encoding": "gzip"}) as answer:
+                assert answer.status == 200
+                assert "'unsafe" not in answer.headers["Content-Security-Policy"]
+                found[path] = len(await answer.read())
+            again = {"If-None-Match": answer.headers["ETag"]}
+            async with session.get(url + path, headers=again) as answer:
+                assert answer.status == 304
+    return found
 
 
 async def test_a_click_logs_in_and_the_page_follows_the_session_without_a_reload(
@@ -252,14 +183,8 @@ async def test_a_person_with_a_keyboard_alone_logs_in_and_reconnects(
     feed = page.locator(".machine", has_text="feed")
     await expect(feed.locator(".outcome")).not_to_be_empty()
     await expect(feed.get_by_role("button", name="Reconnect")).to_be_focused()
-
-
-async def tab_to(page: Page, text: str) -> None:
-    for _ in range(20):
-        await page.keyboard.press("Tab")
-        if await page.evaluate("document.activeElement.textContent") == text:
-            return
-    raise AssertionError(f"{text!r} is not reached by the Tab key")
+    assert (await desk.recorded("feed/reconnect", "DONE"))["subject"] == "action"
+    await expect(page.locator("#day")).to_contain_text("feed/reconnect DONE")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -265,3 +265,23 @@ async def test_a_bad_overlay_or_segment_stops_the_start(tmp_path):
 
 async def test_it_is_a_machine_that_runs():
     assert isinstance(machine_on(bench_at("2026-11-23T10:00:00")), Running)
+
+
+async def test_it_tells_its_sessions_each_on_the_exchanges_own_day():
+    machine = machine_on(bench_at("2026-11-23T10:00:00"), segment="MCX")
+    found = await machine.sessions(ist("2026-11-20T00:00:00"), ist("2026-11-25T00:00:00"))
+    assert [(one.day.day, one.opens_at, one.closes_at) for one in found] == [
+        (20, ist("2026-11-20T09:00:00"), ist("2026-11-20T23:55:00")),
+        (23, ist("2026-11-23T09:00:00"), ist("2026-11-23T23:55:00")),
+        (24, ist("2026-11-24T17:00:00"), ist("2026-11-24T23:55:00")),
+    ]
+
+
+async def test_of_weekends_holidays_and_days_beyond_the_calendar_it_tells_no_session():
+    machine = machine_on(bench_at("2026-11-23T10:00:00"))
+    for first, last in (
+        ("2026-11-21", "2026-11-23"),
+        ("2026-11-24", "2026-11-25"),
+        ("2027-02-01", "2027-02-09"),
+    ):
+        assert await machine.sessions(ist(f"{first}T00:00:00"), ist(f"{last}T00:00:00")) == []
