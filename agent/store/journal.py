@@ -19,11 +19,14 @@ from agent.errors import StoreError
 from agent.model import Incident, Transition
 from agent.store import outbox, rows
 from agent.store.migrations import migrate
-from agent.store.rows import Received
+from agent.store.rows import Deed, Received
 
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 5.0
+DEEDS_KEPT = 100_000
+"""The lines of the audit that are kept, the latest."""
+
 _STOP = None
 
 
@@ -36,6 +39,7 @@ class Entry:
     incidents: tuple[Incident, ...] = ()
     reports: tuple[Received, ...] = ()
     letters: tuple[Letter, ...] = ()
+    deeds: tuple[Deed, ...] = ()
     forget_before: datetime | None = None
     """Letters that ended before this instant are no longer kept."""
     written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)
@@ -144,6 +148,12 @@ class Journal:
         timeline = await self._read("SELECT * FROM transition WHERE incident = ? ORDER BY id", (id_,))
         return rows.read_incident(tuple(found[0])), [rows.read_transition(row) for row in timeline]
 
+    async def deeds(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, object]]:
+        """The latest lines of the audit, newest first, from below the id `before`. Raises `StoreError`."""
+        wanted = "SELECT * FROM deed WHERE id < ? ORDER BY id DESC LIMIT ?"
+        found = await self._read(wanted, (before if before is not None else 2**62, limit))
+        return [rows.read_deed(row) for row in found]
+
     async def letters(
         self, *, limit: int = 100, before: int | None = None, state: LetterState | None = None
     ) -> list[Letter]:
@@ -229,6 +239,9 @@ def _commit(connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
             connection.executemany(rows.INSERT_TRANSITION, map(rows.transition_row, entry.transitions))
             connection.executemany(rows.UPSERT_INCIDENT, map(rows.incident_row, entry.incidents))
             connection.executemany(rows.UPSERT_VALUE, entry.values)
+            if entry.deeds:
+                connection.executemany(rows.INSERT_DEED, map(rows.deed_row, entry.deeds))
+                connection.execute(rows.FORGET_DEEDS, (DEEDS_KEPT,))
             crashpoint("half-written")
             outbox.put(connection, entry.letters)
             if entry.forget_before is not None:

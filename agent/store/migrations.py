@@ -68,6 +68,17 @@ STEPS = (
     CREATE INDEX outbox_order ON outbox (seq);
     CREATE INDEX outbox_open ON outbox (seq) WHERE state IN ('pending', 'sending');
     """,
+    """
+    CREATE TABLE deed (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        who TEXT NOT NULL,
+        person TEXT,
+        peer TEXT NOT NULL,
+        what TEXT NOT NULL,
+        status INTEGER NOT NULL
+    );
+    """,
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from http import HTTPStatus
 
 from aiohttp import web
 
@@ -25,6 +24,7 @@ _SECRET_PARTS = frozenset({"ticket"})
 """Parts of a path that are themselves a right."""
 
 _LONGEST = 200
+_NO_RIGHT = (401, 403, 429)
 
 
 class Audit:
@@ -35,9 +35,13 @@ class Audit:
         self._clock = clock
 
     def note(self, request: web.Request, route: Route, caller: Caller, status: int) -> None:
-        """Tell what came of a request: who, what, when, with what outcome."""
-        has_right = route.scope is not Scope.PUBLIC and status != HTTPStatus.UNAUTHORIZED
-        if not has_right and status >= 400:
+        """Tell what came of a request: who, what, when, with what outcome.
+
+        A GET has done something only where it sent its person on.
+        """
+        has_right = route.scope is not Scope.PUBLIC and status not in _NO_RIGHT
+        is_show = route.method == "GET" and status < 300
+        if is_show or (status >= 400 and not has_right):
             return
         deed = Deed(
             at=self._clock.now(),

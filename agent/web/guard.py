@@ -94,7 +94,7 @@ class Guard:
                 return too_many(wait, "Too many wrong tokens came from this address.")
         if route.scope not in caller.scopes:
             return _unauthorized(request, route.scope)
-        if not route.is_steering:
+        if not route.is_steering or route.scope is Scope.PUBLIC:
             return None
         if caller.by_session and request.method not in SAFE_METHODS and _is_from_elsewhere(request):
             return problem(403, "A session acts from its own page only, and this names no Origin.")
@@ -111,7 +111,7 @@ class Guard:
         except TimeoutError:
             return problem(408, "The body did not come in time.")
         except web.HTTPRequestEntityTooLarge:
-            return problem(413, f"A body has at most {BODY_LIMIT} bytes.")
+            return _too_large()
         return None
 
 
@@ -129,14 +129,16 @@ def give_session(request: web.Request, response: web.Response, access: Access, h
         )
 
 
-def _refusal_of_place(request: web.Request, hosts: Hosts) -> web.StreamResponse | None:
+def _refusal_of_place(request: web.Request, hosts: Hosts) -> web.Response | None:
     named = request.headers.getall("Host", [])
     if len(named) != 1:
         return problem(400, "A request names exactly one Host.")
     if not hosts.takes(named[0]):
         return problem(421, "This host name is not ours; add it to server.allowed_hosts if it is.")
-    if request.method in SAFE_METHODS:
-        return None
+    return None if request.method in SAFE_METHODS else _refusal_of_change(request, hosts)
+
+
+def _refusal_of_change(request: web.Request, hosts: Hosts) -> web.Response | None:
     origin = request.headers.get("Origin")
     if origin is not None and not hosts.is_own_origin(origin):
         return problem(403, "A page of another origin may not do this.")
@@ -144,7 +146,11 @@ def _refusal_of_place(request: web.Request, hosts: Hosts) -> web.StreamResponse 
         return None
     if request.content_type != "application/json" or "Content-Encoding" in request.headers:
         return problem(415, "Send the body as application/json, and not compressed.")
-    return None
+    return _too_large() if (request.content_length or 0) > BODY_LIMIT else None
+
+
+def _too_large() -> web.Response:
+    return problem(413, f"The body is too large: at most {BODY_LIMIT} bytes are taken.")
 
 
 def _unauthorized(request: web.Request, scope: Scope) -> web.Response:

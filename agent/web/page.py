@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from aiohttp import web
 
-from agent.web.access import Access, Scope
+from agent.web.access import Access, Hosts, Scope
 from agent.web.guard import give_session
 from agent.web.routes import Route
 
@@ -21,8 +21,9 @@ FILES = {
 class Page:
     """Serves the page; opening it gives its person a session."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, hosts: Hosts) -> None:
         self._access = access
+        self._hosts = hosts
         folder = files("agent.web") / "static"
         self._bodies = {path: (folder / name).read_bytes() for path, (name, _) in FILES.items()}
 
@@ -34,5 +35,5 @@ class Page:
         answer = web.Response(body=self._bodies[request.path], content_type=kind, charset="utf-8")
         answer.headers["Cache-Control"] = "no-cache"
         if request.path == "/":
-            give_session(request, answer, self._access)
+            give_session(request, answer, self._access, self._hosts)
         return answer

@@ -83,9 +83,7 @@ class Sessions:
     def _count(self, key: str | None, step: int) -> None:
         session = self._sessions.get(key) if key is not None else None
         if key is not None and session is not None:
-            self._sessions[key] = replace(
-                session, running=session.running + step, seen_at=self._clock.now()
-            )
+            self._sessions[key] = replace(session, running=session.running + step, seen_at=self._clock.now())
 
     def _keep(self) -> None:
         ends = {key: one.ends_at.isoformat() for key, one in self._sessions.items()}

@@ -11,14 +11,13 @@ from agent.runtime.publishing import Published, as_json, summary
 from agent.web.access import Scope
 from agent.web.guard import CALLER
 from agent.web.health_json import MEDIA_TYPE, health_json
+from agent.web.paging import number, page
 from agent.web.problems import problem
-from agent.web.replies import reply
+from agent.web.replies import reply, reply_once, tagged
 from agent.web.routes import Route
 
 READ_ACTIONS = frozenset({"verify"})
 """Actions that change nothing by themselves, so that whoever may read may have them done."""
-
-HISTORY_LIMIT = 1_000
 
 
 class System:
@@ -47,14 +46,13 @@ class System:
         if MEDIA_TYPE in request.headers.get("Accept", ""):
             status, body = health_json(document)
             return web.Response(status=status, body=as_json(body), content_type=MEDIA_TYPE)
-        if published.etag in request.headers.get("If-None-Match", ""):
-            return web.Response(status=304, headers={"ETag": published.etag, "Cache-Control": "no-cache"})
         failing = document.status is Outcome.FAIL and request.query.get("strict") == "1"
-        return web.Response(
+        return tagged(
+            request,
+            published.body,
+            "application/json",
+            etag=published.etag,
             status=503 if failing else 200,
-            body=published.body,
-            content_type="application/json",
-            headers={"ETag": published.etag, "Cache-Control": "no-cache"},
         )
 
     async def summary(self, request: web.Request) -> web.StreamResponse:
@@ -94,19 +92,15 @@ class System:
         return self._answer("tradable", document.tradable, document)
 
     async def history(self, request: web.Request) -> web.StreamResponse:
+        wanted = page(request, number)
+        if isinstance(wanted, web.Response):
+            return wanted
         try:
-            limit = int(request.query.get("limit", "100"))
-            before = int(request.query["before"]) if "before" in request.query else None
-        except ValueError:
-            return problem(400, "limit and before are whole numbers.")
-        if not 1 <= limit <= HISTORY_LIMIT:
-            return problem(400, f"limit is from 1 to {HISTORY_LIMIT}.")
-        try:
-            rows = await self._agent.journal.history(limit=limit, before=before)
+            rows = await self._agent.journal.history(limit=wanted.limit, before=wanted.before)
         except StoreError as error:
             return problem(503, str(error))
-        following = rows[-1]["id"] if len(rows) == limit else None
-        return reply({"transitions": rows, "next_before": following})
+        following = wanted.next_before(rows, lambda row: row["id"])
+        return reply_once(request, {"transitions": rows, "next_before": following})
 
     async def livez(self, request: web.Request) -> web.StreamResponse:
         return web.Response(text="ok\n")

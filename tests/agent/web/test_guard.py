@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from agent.config.schema import Server
-from agent.testing import ManualClock
+from agent.store.journal import Journal
+from agent.testing import ManualClock, MemoryStore
 from agent.web.access import Access, Hosts, Scope
-from agent.web.guard import give_session, guard
+from agent.web.audit import Audit
+from agent.web.connections import Door, listen
+from agent.web.guard import Guard, give_session
 from agent.web.routes import Route, add_routes
+from agent.web.sessions import Sessions
 
-TOKEN = "the-control-token"
+TOKEN = "the-control-token-of-the-folder"
 
 
 async def _ok(request: web.Request) -> web.StreamResponse:
@@ -32,18 +37,20 @@ async def _read(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.fixture
-async def url() -> AsyncIterator[str]:
+async def url(tmp_path: Path) -> AsyncIterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    access = Access(Server(), TOKEN, ManualClock())
+    clock = ManualClock()
+    access = Access(Server(), TOKEN, Sessions(clock, MemoryStore()))
     hosts = Hosts(Server(), f"http://127.0.0.1:{port}", port)
 
     async def page(request: web.Request) -> web.StreamResponse:
         answer = web.Response(text="page")
-        give_session(request, answer, access)
+        give_session(request, answer, access, hosts)
         return answer
 
-    app = web.Application(middlewares=[guard(access, hosts)], client_max_size=64 * 1024)
+    guard = Guard(access, hosts, Audit(Journal(tmp_path / "journal.sqlite"), clock), clock)
+    app = web.Application(middlewares=[guard.middleware], client_max_size=64 * 1024)
     add_routes(
         app,
         [
@@ -55,10 +62,11 @@ async def url() -> AsyncIterator[str]:
         ],
     )
     app.router.add_route("GET", "/unscoped", _ok)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app)
     await runner.setup()
-    await web.SockSite(runner, listener).start()
+    server = await listen(listener, Door(runner.server))
     yield f"http://127.0.0.1:{port}"
+    server.close()
     await runner.cleanup()
 
 
