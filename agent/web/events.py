@@ -11,6 +11,7 @@ from aiohttp import web
 from agent.clock import Clock
 from agent.runtime.publishing import Published, Publisher
 from agent.web.access import Scope
+from agent.web.guard import dress
 from agent.web.routes import Route
 
 PING_S = 15.0
@@ -66,15 +67,12 @@ class Streams:
             awake.set()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream",
-                "Cache-Control": "no-store",
-                "X-Accel-Buffering": "no",
-                "X-Content-Type-Options": "nosniff",
-            }
+        response = dress(
+            web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         )
         await response.prepare(request)
+        if request.method == "HEAD":
+            return response
         awake = asyncio.Event()
         self._open.add(awake)
         try:

@@ -9,6 +9,7 @@ from agent.health.document import HealthDocument, Outcome
 from agent.runtime.agent import Agent
 from agent.runtime.publishing import Published, as_json, summary
 from agent.web.access import Scope
+from agent.web.badge import badge
 from agent.web.guard import CALLER
 from agent.web.health_json import MEDIA_TYPE, health_json
 from agent.web.paging import number, page
@@ -33,6 +34,7 @@ class System:
             Route("GET", f"{at}/health/summary", Scope.PUBLIC, self.summary),
             Route("GET", f"{at}/health/{{machine}}", Scope.READ, self.machine),
             Route("POST", f"{at}/health/{{machine}}/{{action}}", Scope.READ, self.act),
+            Route("GET", f"{at}/badge.svg", Scope.PUBLIC, self.badge),
             Route("GET", f"{at}/ready", Scope.PUBLIC, self.ready),
             Route("GET", f"{at}/tradable", Scope.PUBLIC, self.tradable),
             Route("GET", f"{at}/history", Scope.READ, self.history),
@@ -45,19 +47,21 @@ class System:
         document = published.document
         if MEDIA_TYPE in request.headers.get("Accept", ""):
             status, body = health_json(document)
-            return web.Response(status=status, body=as_json(body), content_type=MEDIA_TYPE)
+            return _varying(tagged(request, as_json(body), MEDIA_TYPE, status=status))
         failing = document.status is Outcome.FAIL and request.query.get("strict") == "1"
-        return tagged(
-            request,
-            published.body,
-            "application/json",
-            etag=published.etag,
-            status=503 if failing else 200,
-        )
+        status = 503 if failing else 200
+        answer = tagged(request, published.body, "application/json", etag=published.etag, status=status)
+        return _varying(answer)
 
     async def summary(self, request: web.Request) -> web.StreamResponse:
         document = self._document()
         return reply(summary(document), 503 if document.status is Outcome.FAIL else 200)
+
+    async def badge(self, request: web.Request) -> web.StreamResponse:
+        """Not of the last document but of now: one that is past its time is no contact."""
+        published = self._agent.publisher.latest
+        drawn = badge(published.document if published is not None else None, self._agent.clock.now())
+        return tagged(request, drawn.encode(), "image/svg+xml")
 
     async def machine(self, request: web.Request) -> web.StreamResponse:
         document = self._document()
@@ -127,6 +131,12 @@ class System:
 
     def _document(self) -> HealthDocument:
         return self._published().document
+
+
+def _varying(answer: web.Response) -> web.Response:
+    """Two shapes at one address: a cache must not give one for the other."""
+    answer.headers["Vary"] = "Accept"
+    return answer
 
 
 def _no_machine(document: HealthDocument) -> web.StreamResponse:
