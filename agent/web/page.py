@@ -8,6 +8,7 @@ from aiohttp import web
 
 from agent.web.access import Access, Hosts, Scope
 from agent.web.guard import give_session
+from agent.web.replies import tagged
 from agent.web.routes import Route
 
 FILES = {
@@ -32,8 +33,7 @@ class Page:
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         _, kind = FILES[request.path]
-        answer = web.Response(body=self._bodies[request.path], content_type=kind, charset="utf-8")
-        answer.headers["Cache-Control"] = "no-cache"
+        answer = tagged(request, self._bodies[request.path], kind)
         if request.path == "/":
             give_session(request, answer, self._access, self._hosts)
         return answer

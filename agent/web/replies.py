@@ -27,7 +27,10 @@ def tagged(
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if is_known(request.headers.get("If-None-Match", ""), tag):
         return web.Response(status=304, headers=headers)
-    return web.Response(status=status, body=body, content_type=content_type, headers=headers)
+    answer = web.Response(status=status, body=body, content_type=content_type, headers=headers)
+    if content_type.startswith("text/"):
+        answer.charset = "utf-8"
+    return answer
 
 
 def etag_of(body: bytes) -> str:

@@ -22,6 +22,7 @@ from agent.web.metrics import Metrics
 from agent.web.notices import Notices
 from agent.web.page import Page
 from agent.web.push import Push
+from agent.web.reference import Reference
 from agent.web.routes import add_routes
 from agent.web.sessions import Sessions
 from agent.web.steering import Steering
@@ -55,6 +56,7 @@ class WebServer:
             Push(agent),
             Metrics(agent),
             Page(access, hosts),
+            Reference(access, base_url),
             self._streams,
         )
         for part in parts:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
 from agent.errors import StoreError
 from agent.model import Incident, Silence
@@ -27,6 +27,13 @@ from agent.web.routes import Route
 log = logging.getLogger(__name__)
 
 LONGEST_SILENCE = timedelta(hours=24)
+DURATION_SCHEMA = {
+    "type": "string",
+    "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$",
+    "examples": ["2h", "1h30m"],
+    "description": "At most 24h.",
+}
+NAMED = ("rule", "code", "machine", "group")
 
 
 class Acknowledge(Signed):
@@ -36,7 +43,9 @@ class Acknowledge(Signed):
 class AskForQuiet(Signed):
     """`POST /silences`: what it names must all be so of a problem."""
 
-    duration: Annotated[Duration, Field(gt=timedelta(0), le=LONGEST_SILENCE)]
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in NAMED]})
+
+    duration: Annotated[Duration, Field(gt=timedelta(0), le=LONGEST_SILENCE), WithJsonSchema(DURATION_SCHEMA)]
     rule: Line | None = None
     code: Line | None = None
     machine: Line | None = None
@@ -44,7 +53,7 @@ class AskForQuiet(Signed):
 
     @model_validator(mode="after")
     def _names_something(self) -> AskForQuiet:
-        if not any((self.rule, self.code, self.machine, self.group)):
+        if not any(getattr(self, name) for name in NAMED):
             raise ValueError("name a rule, a code, a machine or a group: not everything can be silenced")
         return self
 
