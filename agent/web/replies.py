@@ -22,10 +22,13 @@ def reply_once(request: web.Request, body: object) -> web.Response:
 def tagged(
     request: web.Request, body: bytes, content_type: str, *, etag: str | None = None, status: int = 200
 ) -> web.Response:
-    """An answer that may be kept and asked about; its ETag is of its bytes, unless that is known."""
+    """An answer that may be kept and asked about; its ETag is of its bytes, unless that is known.
+
+    Only what is well is not said again.
+    """
     tag = etag or etag_of(body)
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    if is_known(request.headers.get("If-None-Match", ""), tag):
+    if status == 200 and is_known(request.headers.get("If-None-Match", ""), tag):
         return web.Response(status=304, headers=headers)
     answer = web.Response(status=status, body=body, content_type=content_type, headers=headers)
     if content_type.startswith("text/"):

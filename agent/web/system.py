@@ -48,8 +48,10 @@ class System:
         if MEDIA_TYPE in request.headers.get("Accept", ""):
             status, body = health_json(document)
             return _varying(tagged(request, as_json(body), MEDIA_TYPE, status=status))
-        failing = document.status is Outcome.FAIL and request.query.get("strict") == "1"
-        status = 503 if failing else 200
+        strict = request.query.get("strict", "0")
+        if strict not in ("0", "1"):
+            return problem(400, "strict is 0, or 1 for 503 while failing.")
+        status = 503 if document.status is Outcome.FAIL and strict == "1" else 200
         answer = tagged(request, published.body, "application/json", etag=published.etag, status=status)
         return _varying(answer)
 
