@@ -63,9 +63,12 @@ class Door:
         """Whether there is room for one more of this peer's; those on this machine have some of their own."""
         room = self._most - self.open
         admitted = room > (0 if _is_here(peer) else FOR_OURSELVES)
-        if admitted == self._is_full:
-            self._is_full = not admitted
-            log.warning("connections are %s", "taken again" if admitted else f"refused: {self.open} are open")
+        if not admitted and not self._is_full:
+            self._is_full = True
+            log.warning("connections are refused: %d are open", self.open)
+        elif self._is_full and room > self._most // 4:
+            self._is_full = False
+            log.warning("connections are taken again: %d are open", self.open)
         return admitted
 
 

@@ -31,13 +31,18 @@ class _Session:
     ends_at: datetime
     seen_at: datetime
     running: int = 0
+    is_used: bool = False
 
     def holds(self, now: datetime) -> bool:
         return now < self.ends_at and (self.running > 0 or now < self.seen_at + IDLE)
 
 
 class Sessions:
-    """The sessions that hold. They outlive the agent in `kept`, as digests and their ends."""
+    """The sessions that hold. They outlive the agent in `kept`, as digests and their ends.
+
+    Only those that were used are kept: whoever fetches the page without a browser, a monitor say,
+    leaves one each time and never comes back to it.
+    """
 
     def __init__(self, clock: Clock, kept: KeyValue) -> None:
         self._clock = clock
@@ -47,12 +52,10 @@ class Sessions:
     def open(self) -> str:
         """Begin a session; returns the value of its cookie, which is kept nowhere."""
         now = self._clock.now()
-        self._sessions = {key: one for key, one in self._sessions.items() if one.holds(now)}
-        while len(self._sessions) >= LIMIT:
-            self._sessions.pop(next(iter(self._sessions)))
+        if len(self._sessions) >= LIMIT:
+            self._make_room(now)
         cookie = secrets.token_urlsafe(32)
         self._sessions[digest(cookie).hex()] = _Session(now + LIFE, now)
-        self._keep()
         return cookie
 
     def find(self, cookie: str | None) -> str | None:
@@ -63,13 +66,22 @@ class Sessions:
         session = self._sessions.get(key)
         if session is None or not session.holds(now):
             return None
-        self._sessions[key] = replace(session, seen_at=now)
+        self._sessions[key] = replace(session, seen_at=now, is_used=True)
+        if not session.is_used:
+            self._keep()
         return key
 
     def end(self, key: str) -> None:
         """Log out."""
         if self._sessions.pop(key, None) is not None:
             self._keep()
+
+    def _make_room(self, now: datetime) -> None:
+        """Those that have ended go, and else the first that was never used, or the first of all."""
+        self._sessions = {key: one for key, one in self._sessions.items() if one.holds(now)}
+        if len(self._sessions) >= LIMIT:
+            unused = (key for key, one in self._sessions.items() if not one.is_used)
+            self._sessions.pop(next(unused, None) or next(iter(self._sessions)))
 
     @contextmanager
     def running(self, key: str | None) -> Iterator[None]:
@@ -86,14 +98,16 @@ class Sessions:
             self._sessions[key] = replace(session, running=session.running + step, seen_at=self._clock.now())
 
     def _keep(self) -> None:
-        ends = {key: one.ends_at.isoformat() for key, one in self._sessions.items()}
-        self._kept.put(KEY, json.dumps(dict(list(ends.items())[-KEPT:])))
+        used = {key: one.ends_at.isoformat() for key, one in self._sessions.items() if one.is_used}
+        self._kept.put(KEY, json.dumps(dict(list(used.items())[-KEPT:])))
 
     def _former(self, now: datetime) -> dict[str, _Session]:
         """The sessions of a former run; none where they cannot be read."""
         try:
             ends: dict[str, str] = json.loads(self._kept.get(KEY) or "{}")
-            found = {key: _Session(datetime.fromisoformat(end), now) for key, end in ends.items()}
+            found = {
+                key: _Session(datetime.fromisoformat(end), now, is_used=True) for key, end in ends.items()
+            }
             return {key: one for key, one in found.items() if one.ends_at <= now + LIFE and one.holds(now)}
         except (ValueError, TypeError, AttributeError):
             return {}

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from agent.cli.options import shipped_configuration
 from agent.cli.run import serving
@@ -61,6 +62,10 @@ class WebDesk:
     folder: Path
     browser: Browser
     other_browser: Browser
+
+    def cookie(self, name: str) -> str:
+        """A cookie of the first browser."""
+        return str(self.browser.session.cookie_jar.filter_cookies(URL(self.url))[name].value)
 
     @property
     def env(self) -> bytes | None:

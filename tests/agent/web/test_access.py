@@ -143,6 +143,18 @@ def test_only_our_own_names_are_taken(host, taken) -> None:
     assert hosts.is_own_origin(f"http://{host}") is taken
 
 
+@pytest.mark.parametrize(
+    ("url", "host", "is_behind"),
+    [
+        pytest.param("https://desk.example.com", "desk.example.com", True, id="by the proxy's name"),
+        pytest.param("https://desk.example.com", "127.0.0.1:8000", False, id="past the proxy"),
+        pytest.param("http://desk.example.com", "desk.example.com", False, id="a proxy without TLS"),
+    ],
+)
+def test_a_cookie_is_for_tls_only_where_people_come_by_it(url, host, is_behind) -> None:
+    assert Hosts(Server(), url, 8000).is_behind_tls(host) is is_behind
+
+
 @pytest.mark.parametrize("origin", ["null", "", "file://", "https://", "desk.example.com", "http:///x"])
 def test_an_origin_that_is_none_of_ours(origin) -> None:
     assert not Hosts(Server(), "http://127.0.0.1:8000", 8000).is_own_origin(origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -64,17 +65,20 @@ def test_logging_out_ends_it_while_others_go_on() -> None:
     assert sessions.find(other) is not None
 
 
-async def test_sessions_outlive_the_agent_as_digests() -> None:
+async def test_sessions_that_were_used_outlive_the_agent_as_digests() -> None:
     clock, kept = ManualClock(), MemoryStore()
     first = Sessions(clock, kept)
-    cookie, ended = first.open(), first.open()
+    used, ended, unused = first.open(), first.open(), first.open()
+    assert kept.get(KEY) is None
+    assert first.find(used) is not None
     first.end(first.find(ended))
-    assert cookie not in str(kept.get(KEY))
+    assert used not in str(kept.get(KEY))
     again = Sessions(clock, kept)
-    assert again.find(cookie) is not None
+    assert again.find(used) is not None
     assert again.find(ended) is None
+    assert again.find(unused) is None
     await go_on(clock, LIFE)
-    assert Sessions(clock, kept).find(cookie) is None
+    assert Sessions(clock, kept).find(used) is None
 
 
 @pytest.mark.parametrize(
@@ -88,11 +92,21 @@ def test_what_cannot_be_read_of_a_former_run_is_no_session(text) -> None:
     assert sessions.find(sessions.open()) is not None
 
 
-def test_their_number_is_bounded_in_memory_and_on_disk() -> None:
-    kept = MemoryStore()
-    sessions = Sessions(ManualClock(), kept)
+def test_their_number_is_bounded_and_those_that_are_used_stay() -> None:
+    sessions = Sessions(ManualClock(), MemoryStore())
+    used = sessions.open()
+    assert sessions.find(used) is not None
     cookies = [sessions.open() for _ in range(LIMIT + 5)]
+    assert len(sessions._sessions) == LIMIT
+    assert sessions.find(used) is not None
     assert sessions.find(cookies[0]) is None
     assert sessions.find(cookies[-1]) is not None
+
+
+def test_what_is_kept_on_disk_is_bounded() -> None:
+    kept = MemoryStore()
+    sessions = Sessions(ManualClock(), kept)
+    for _ in range(KEPT + 5):
+        sessions.find(sessions.open())
+    assert len(json.loads(str(kept.get(KEY)))) == KEPT
     assert len(str(kept.get(KEY))) < 64_000
-    assert str(kept.get(KEY)).count(":") >= KEPT
