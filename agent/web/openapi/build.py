@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
 from agent.web.access import SESSION_COOKIE, Scope
 from agent.web.openapi.operations import HTML, OPERATIONS, Answer, Operation
@@ -182,7 +183,14 @@ def _name(route: Route) -> str:
 
 def _tag(path: str) -> str:
     parts = path.split("/")
-    return parts[2] if path.startswith(("/api/", "/plugins/")) else "process"
+    return parts[2] if path.startswith(("/api/", "/plugins/")) else "pages and process"
+
+
+class _Whole(GenerateJsonSchema):
+    """An answer has all its fields, also those that have a default inside."""
+
+    def field_is_required(self, field: Any, *args: Any, **more: Any) -> bool:
+        return self.mode == "serialization" or super().field_is_required(field, *args, **more)
 
 
 class _Schemas:
@@ -205,7 +213,7 @@ class _Schemas:
     def components(self) -> dict[str, Any]:
         """All schemas; fills the places that were given out."""
         inputs: list[Any] = [(name, mode, adapter) for (name, mode), adapter in self._adapters.items()]
-        made, shared = TypeAdapter.json_schemas(inputs, ref_template=_REF)
+        made, shared = TypeAdapter.json_schemas(inputs, ref_template=_REF, schema_generator=_Whole)
         for place, key in self._waiting:
             place.update(made[key])  # type: ignore[index]
         components: dict[str, Any] = shared["$defs"]

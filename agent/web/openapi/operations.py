@@ -55,13 +55,17 @@ _UNPUBLISHED = {503: "Nothing is published yet."}
 _STORE = {503: "The journal cannot be read."}
 _TEXT = {"type": "string"}
 _WHICH = {"machine": {"type": "string", "description": "Which, where several have a login."}}
+_BEFORE = "The next_before of the page before."
 _PAGE = {
     "limit": {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
-    "before": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "description": "A `next_before`."},
+    "before": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 10**18 - 1,
+        "description": "The next_before of the page before.",
+    },
 }
-_PAGE_OF_INSTANTS = _PAGE | {
-    "before": {"type": "string", "format": "date-time", "description": "A `next_before`."}
-}
+_PAGE_OF_INSTANTS = _PAGE | {"before": {"type": "string", "format": "date-time", "description": _BEFORE}}
 _NOT_FOUND = {404: "There is nothing of this name; `known` has what there is."}
 
 HEALTH = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -19,6 +20,15 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
+def _but(*names: str) -> Callable[[dict[str, Any]], None]:
+    """Of an answer these fields may be missing."""
+
+    def loosen(schema: dict[str, Any]) -> None:
+        schema["required"] = [name for name in schema.get("required", []) if name not in names]
+
+    return loosen
+
+
 class Fault(_Shape):
     """One thing that is wrong with a body."""
 
@@ -30,7 +40,9 @@ class Fault(_Shape):
 class Problem(BaseModel):
     """An error, as RFC 9457 has it. `detail` says what would do."""
 
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="allow", use_attribute_docstrings=True, json_schema_extra=_but("known", "faults")
+    )
 
     type: str
     title: str
@@ -207,6 +219,8 @@ class Check(_Shape):
 class HealthCheck(_Shape):
     """The document in the shape of the draft "Health Check Response Format for HTTP APIs"."""
 
+    model_config = ConfigDict(json_schema_extra=_but("output"))
+
     status: Outcome
     version: str
     releaseId: str  # noqa: N815
@@ -226,6 +240,6 @@ class Pushed(BaseModel):
 class Command(BaseModel):
     """What a trading process is to do, if anything."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra=_but("watch"))
 
     watch: list[Any] = []

@@ -24,7 +24,12 @@ function words(schema) {
   if (schema.type === "array") return `list of ${words(schema.items ?? {})}`;
   if (schema.type === "object" && schema.additionalProperties?.constructor === Object)
     return `map to ${words(schema.additionalProperties)}`;
-  return schema.format ? `${schema.type}, ${schema.format}` : (schema.type ?? "anything");
+  return `${schema.type ?? "anything"}${schema.format ? `, ${schema.format}` : ""}${bounds(schema)}`;
+}
+
+function bounds({ minimum, maximum, default: usual }) {
+  const range = minimum !== undefined ? ` from ${minimum} to ${maximum}` : "";
+  return usual === undefined || usual === null ? range : `${range}, ${usual} if not said`;
 }
 
 // What a reader may open next within a schema: itself, or what it is a list, a map or a choice of.
@@ -99,7 +104,8 @@ function draw() {
       const tag = operation.tags[0];
       groups.set(tag, [...(groups.get(tag) ?? []), drawn(method, path, operation)]);
     }
-  const order = [...groups].sort(([one], [other]) => (one === "process") - (other === "process") || one.localeCompare(other));
+  const rank = (tag) => ["system", "auth"].indexOf(tag) >>> 0;
+  const order = [...groups].sort(([one], [other]) => rank(one) - rank(other) || one.localeCompare(other));
   document.querySelector("#operations").replaceChildren(
     ...order.map(([tag, operations]) => make("section", {}, make("h2", {}, tag), ...operations)));
 }
