@@ -120,6 +120,7 @@ class Access:
     def __init__(self, server: Server, control: str, sessions: Sessions) -> None:
         self.sessions = sessions
         self.open_to_all = frozenset({Scope.PUBLIC, Scope.READ} if server.is_loopback else {Scope.PUBLIC})
+        self._anyone = Caller(self.open_to_all)
         self._tokens = [
             _Token("the folder's control token", digest(control), _CONTROLS),
             *_configured("control_token", server.control_token, _CONTROLS),
@@ -129,6 +130,8 @@ class Access:
 
     def caller(self, authorization: str | None, cookies: Mapping[str, str]) -> Caller:
         """What the bearer of these may do."""
+        if authorization is None and not cookies:
+            return self._anyone
         presented = _token(authorization)
         found = self._find(presented) if presented is not None else []
         session = self.sessions.find(cookies.get(SESSION_COOKIE))

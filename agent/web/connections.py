@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import resource
 import socket
+from collections.abc import Coroutine
 from typing import Any
 
 from aiohttp import web
@@ -110,13 +111,13 @@ class Connection(web.RequestHandler):
         answer.force_close()
         return dress(answer)
 
-    async def finish_response(
+    def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
         """What aiohttp raises before the gate, such as 417, is a problem as well."""
         if isinstance(resp, web.HTTPException) and not resp.prepared:
             resp = dress(as_problem(resp))
-        return await super().finish_response(request, resp, start_time)
+        return super().finish_response(request, resp, start_time)
 
 
 async def listen(listener: socket.socket, door: Door) -> asyncio.Server:

@@ -64,7 +64,8 @@ class Guard:
         return guarded
 
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        caller = self._access.caller(request.headers.get("Authorization"), request.cookies)
+        cookies = request.cookies if "Cookie" in request.headers else {}
+        caller = self._access.caller(request.headers.get("Authorization"), cookies)
         request[CALLER] = caller
         if request.match_info.http_exception is not None:
             return await _answer(request, handler)
@@ -73,12 +74,20 @@ class Guard:
             log.error("the route %s has no scope and is not served", request.path)
             return problem(500, "This route is not served.")
         refusal = self._refusal_of_caller(request, route, caller)
-        refusal = refusal or await self._refusal_of_body(request)
-        with self._access.sessions.running(caller.session):
-            answer = refusal or await _answer(request, handler)
+        if refusal is None and request.method not in SAFE_METHODS:
+            refusal = await self._refusal_of_body(request)
+        answer = refusal or await self._answer_in_session(request, handler, caller)
         if route.is_steering:
             self._audit.note(request, route, caller, answer.status)
         return answer
+
+    async def _answer_in_session(
+        self, request: web.Request, handler: Handler, caller: Caller
+    ) -> web.StreamResponse:
+        if caller.session is None:
+            return await _answer(request, handler)
+        with self._access.sessions.running(caller.session):
+            return await _answer(request, handler)
 
     def _refusal_of_caller(self, request: web.Request, route: Route, caller: Caller) -> web.Response | None:
         """Why this caller may not do this, or not now.
@@ -86,8 +95,10 @@ class Guard:
         Whoever needs no token is not asked for one; whoever brings one that cannot be guessed
         is not held up by those who guess.
         """
-        peer = peer_of(request)
         needs_token = route.scope not in self._access.open_to_all
+        if not needs_token and not route.is_steering:
+            return None
+        peer = peer_of(request)
         if needs_token and caller.may_guess:
             wait = self._limits.guess(peer, is_wrong=route.scope not in caller.scopes)
             if wait:
@@ -103,7 +114,7 @@ class Guard:
 
     async def _refusal_of_body(self, request: web.Request) -> web.Response | None:
         """The body is read here, whole and in time, so that no handler waits for one."""
-        if request.method in SAFE_METHODS or not request.body_exists:
+        if not request.body_exists:
             return None
         try:
             async with self._clock.timeout(BODY_TIMEOUT_S):

@@ -84,7 +84,7 @@ class Sessions:
             self._sessions.pop(next(unused, None) or next(iter(self._sessions)))
 
     @contextmanager
-    def running(self, key: str | None) -> Iterator[None]:
+    def running(self, key: str) -> Iterator[None]:
         """While a request of a session runs, the session does not go idle."""
         self._count(key, +1)
         try:
@@ -92,9 +92,9 @@ class Sessions:
         finally:
             self._count(key, -1)
 
-    def _count(self, key: str | None, step: int) -> None:
-        session = self._sessions.get(key) if key is not None else None
-        if key is not None and session is not None:
+    def _count(self, key: str, step: int) -> None:
+        session = self._sessions.get(key)
+        if session is not None:
             self._sessions[key] = replace(session, running=session.running + step, seen_at=self._clock.now())
 
     def _keep(self) -> None:
