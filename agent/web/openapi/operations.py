@@ -213,6 +213,11 @@ OPERATIONS: Mapping[str, Operation] = {
         },
         problems=_NOT_FOUND,
     ),
+    "GET /metrics": Operation(
+        "For Prometheus",
+        {200: Answer("The metrics.", {"text/plain": _TEXT, "application/openmetrics-text": _TEXT})},
+        problems=_UNPUBLISHED,
+    ),
     "GET /livez": Operation("Whether the process turns", {200: Answer("It does.", {"text/plain": _TEXT})}),
     "GET /readyz": Operation(
         "Whether the agent has started",
