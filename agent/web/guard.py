@@ -182,7 +182,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPMethodNotAllowed as error:
-        if request.method == "OPTIONS":
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" not in request.headers:
             return web.Response(status=204, headers={"Allow": error.headers["Allow"]})
         return as_problem(error)
     except web.HTTPException as error:

@@ -76,6 +76,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield opened
 
 
+PREFLIGHT = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -88,6 +89,11 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
         pytest.param("POST", "/control", BEARER, 200, id="control with the token"),
         pytest.param("POST", "/control", {"Authorization": "Bearer x"}, 401, id="a wrong token"),
         pytest.param("GET", "/control", BEARER, 405, id="control by GET"),
+        pytest.param("HEAD", "/public", {}, 200, id="a look"),
+        pytest.param("HEAD", "/control", BEARER, 405, id="control by a look"),
+        pytest.param("OPTIONS", "/control", {}, 204, id="which methods there are"),
+        pytest.param("OPTIONS", "/control", PREFLIGHT, 405, id="a stranger's page asks first"),
+        pytest.param("OPTIONS", "/nowhere", {}, 404, id="which there are nowhere"),
         pytest.param("POST", "/control", {**BEARER, "Origin": "https://evil"}, 403, id="a stranger's page"),
         pytest.param("POST", "/control", {**BEARER, "Origin": "null"}, 403, id="a page of no origin"),
         pytest.param("GET", "/nowhere", {}, 404, id="nowhere"),
@@ -101,6 +107,8 @@ async def test_each_request_is_judged(url, session, method, path, headers, statu
         assert answer.status == status
         text = await answer.text()
         assert "a secret in an error" not in text
+        if status == 204:
+            assert answer.headers["Allow"] == "POST"
         if status >= 400:
             assert answer.content_type == "application/problem+json"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
