@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from agent.config import remedy_table, route_table, rule_table
 from agent.config.blueprint import Blueprint, MachinePlan, NotifierPlan
 from agent.config.complaints import complain, suggest
+from agent.config.fragments import fingerprint
 from agent.config.positions import place as place_of
 from agent.config.reading import Document, read
 from agent.config.schema import AgentSettings, MachineTable, NotifierTable
@@ -33,6 +35,7 @@ def load(
 
     `overrides` are values, by their place, that win over the file's.
     """
+    seen = fingerprint(path)
     document = read(path)
     values, secrets = resolve(
         document.values,
@@ -45,7 +48,7 @@ def load(
         _put(values, place, value)
     settings = _settings(document, values)
     registry = load_plugins(settings.plugins.enable)
-    return _Binding(document, settings, registry).blueprint(secrets)
+    return replace(_Binding(document, settings, registry).blueprint(secrets), fingerprint=seen)
 
 
 def _put(values: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
@@ -107,6 +110,7 @@ class _Binding:
                 *self._document.insecure,
                 *open_files(self._document.values, self._document.path.parent),
             ),
+            positions=self._document.positions,
         )
 
     def _complain_of_rule(self, place: tuple[str | int, ...], text: str, table: list[Any]) -> None:

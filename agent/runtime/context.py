@@ -15,7 +15,7 @@ from agent.model import CoreReason, Expectation, Machine, Report
 from agent.runtime.border import admit, unknown
 from agent.runtime.outbound import Outbound
 from agent.runtime.threads import Threads
-from agent.store.journal import Entry, Journal
+from agent.store.journal import Entry, Store
 from agent.watched import Watched
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ VALUE_LIMIT = 64_000
 class JournaledValues:
     """A `KeyValue` whose values are kept in the journal, under a prefix of their owner's."""
 
-    def __init__(self, journal: Journal, owner: str) -> None:
+    def __init__(self, journal: Store, owner: str) -> None:
         self._journal = journal
         self._owner = owner
 
@@ -50,7 +50,7 @@ class Services:
     clock: Clock
     surroundings: Surroundings
     outbound: Outbound
-    journal: Journal
+    journal: Store
     credentials: Mapping[str, Credential]
 
 
@@ -73,6 +73,8 @@ class MachineContext:
         self.surroundings = services.surroundings
         self.expectation: Watched[Expectation] = Watched(Expectation.NOTHING)
         self.store: KeyValue = JournaledValues(services.journal, f"machine:{machine.name}")
+        self.used: set[str] = set()
+        """The credentials that it was handed."""
         self._machine = machine
         self._services = services
         self._threads = threads
@@ -84,6 +86,7 @@ class MachineContext:
         return self._services.outbound.open()
 
     def credential(self, name: str) -> Credential:
+        self.used.add(name)
         try:
             return self._services.credentials[name]
         except KeyError:

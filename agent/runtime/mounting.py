@@ -11,7 +11,7 @@ from agent.abilities import Actions, Notifier, NotifierContext, Pushed, Running
 from agent.config.blueprint import MachinePlan, NotifierPlan
 from agent.errors import ActionError, PluginError
 from agent.model import Report
-from agent.runtime.context import MachineContext, Services
+from agent.runtime.context import JournaledValues, MachineContext, Services
 from agent.runtime.probing import Prober
 from agent.runtime.threads import Threads
 from agent.text import plain
@@ -121,6 +121,8 @@ def build_notifier(plan: NotifierPlan, services: Services) -> Notifier:
         logging.getLogger(f"openbell.{plan.name}"),
         services.surroundings,
         services.outbound.open,
+        JournaledValues(services.journal, f"notifier:{plan.name}"),
+        Threads(plan.name).run,
     )
     try:
         notifier: Notifier = plan.kind.factory(plan.settings, context)

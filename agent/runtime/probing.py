@@ -50,9 +50,14 @@ class Prober:
         self._deliver = deliver
         self._task: asyncio.Task[None] | None = None
         self._again = False
+        self._is_ended = False
         self._left_running: asyncio.Future[object] | None = None
         self._was_failing = False
         self.counts = Counts()
+
+    def allow(self, timeout: timedelta) -> None:
+        """Give the next probes this long."""
+        self._timeout_s = timeout.total_seconds()
 
     def on_schedule(self) -> None:
         """Probe, unless a probe is under way; that one counts for this turn."""
@@ -69,7 +74,8 @@ class Prober:
         self._start()
 
     async def stop(self) -> None:
-        """Cancel what is under way and wait for its end, briefly."""
+        """Cancel what is under way and wait for its end, briefly; it probes no more."""
+        self._is_ended = True
         pending = [task for task in (self._task, self._left_running) if task is not None]
         for task in pending:
             task.cancel()
@@ -77,6 +83,8 @@ class Prober:
             await asyncio.wait(pending, timeout=1)
 
     def _start(self) -> None:
+        if self._is_ended:
+            return
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"probe {self._machine.name}")
 
     async def _run(self) -> None:

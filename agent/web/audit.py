@@ -8,7 +8,8 @@ import re
 from aiohttp import web
 
 from agent.clock import Clock
-from agent.store.journal import Entry, Journal
+from agent.store.entry import Entry
+from agent.store.journal import Journal
 from agent.store.rows import Deed
 from agent.text import plain
 from agent.web.access import Caller, Scope

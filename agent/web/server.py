@@ -12,6 +12,7 @@ from agent.runtime.context import JournaledValues
 from agent.web.access import Access, Hosts, control_token
 from agent.web.audit import Audit
 from agent.web.audit_trail import AuditTrail
+from agent.web.banner import Banner
 from agent.web.connections import Door, listen
 from agent.web.events import Streams
 from agent.web.guard import BODY_LIMIT, Guard
@@ -20,6 +21,7 @@ from agent.web.login_link import LoginLink
 from agent.web.logout import Logout
 from agent.web.metrics import Metrics
 from agent.web.notices import Notices
+from agent.web.origins import Origins
 from agent.web.page import Page
 from agent.web.push import Push
 from agent.web.reference import Reference
@@ -42,8 +44,10 @@ class WebServer:
         self._listener = listener
         self._streams = Streams(agent.publisher, agent.clock)
         hosts = Hosts(server, base_url, listener.getsockname()[1])
+        origins = Origins(server.allowed_origins)
         guard = Guard(access, hosts, audit, agent.clock)
         self._app = web.Application(middlewares=[guard.middleware], client_max_size=BODY_LIMIT)
+        origins.let_into(self._app)
         login = Login(agent, access, hosts, base_url)
         parts = (
             System(agent),
@@ -57,6 +61,7 @@ class WebServer:
             Metrics(agent),
             Page(access, hosts),
             Reference(access, base_url),
+            Banner(),
             self._streams,
         )
         for part in parts:

@@ -189,3 +189,26 @@ async def test_what_hangs_raises_or_blocks_is_unknown_and_nobody_else_notices(
     async with desk.session.get(desk.url + "/livez") as answer:
         assert answer.status == 200
     assert await desk.program.stop() == 0
+
+
+async def test_a_plugin_is_enabled_and_taken_away_while_the_agent_runs(
+    open_desk, strangers, tmp_path
+) -> None:
+    configuration(tmp_path / "desk", "")
+    desk = await open_desk(environment={"PYTHONPATH": str(strangers)})
+    await desk.login()
+    await desk.live()
+    positions, more = tmp_path / "positions.json", tmp_path / "desk" / "agent.d" / "positions.toml"
+    positions.write_text('{"RELIANCE": 50}')
+    more.parent.mkdir()
+    more.write_text(
+        '[plugins]\nenable = ["positions"]\n'
+        f'[machines.positions]\nkind = "positions-file"\npath = "{positions}"\n'
+    )
+    document = await desk.until(lambda d: d["machines"].get("positions", {}).get("state") == "OPEN")
+    assert "positions" in [one["name"] for one in document["agent"]["plugins"] if one["state"] == "loaded"]
+    assert document["ready"]
+    await desk.sim("feed", fault="stall")
+    await desk.code("POSITIONS_BLIND")
+    more.unlink()
+    await desk.until(lambda d: "positions" not in d["machines"] and d["code"] == "FEED_STALE")

@@ -201,6 +201,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /page.css": Operation("Its style", _file("text/css")),
     "GET /page.js": Operation("Its script", _file("text/javascript")),
     "GET /icon.svg": Operation("Its icon", _file("image/svg+xml")),
+    "GET /banner.js": Operation("The banner for any front end", _file("text/javascript")),
+    "GET /banner.d.ts": Operation("Its types", _file("text/plain")),
     "GET /docs": Operation("This reference", _file(HTML)),
     "GET /docs.css": Operation("Its style", _file("text/css")),
     "GET /docs.js": Operation("Its script", _file("text/javascript")),
