@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -40,6 +41,14 @@ class Server(Settings):
     control_token: SecretText | None = None
     push_token: SecretText | None = None
     """For trading processes that report; whoever has it may be handed a broker's token."""
+
+    @field_validator("read_token", "control_token", "push_token")
+    @classmethod
+    def _is_a_token_or_its_digest(cls, value: SecretText | None) -> SecretText | None:
+        text = value.get_secret_value() if value is not None else ""
+        if text.startswith("sha256:") and not re.fullmatch("sha256:[0-9a-f]{64}", text):
+            raise ValueError("what begins with sha256: is a digest, of 64 hexadecimal digits in lower case")
+        return value
 
     @property
     def is_loopback(self) -> bool:

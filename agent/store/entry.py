@@ -9,7 +9,7 @@ from datetime import datetime
 from agent.alerts.letters import Letter
 from agent.errors import StoreError
 from agent.model import Incident, Transition
-from agent.store.rows import Received
+from agent.store.rows import Deed, Received
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Entry:
     incidents: tuple[Incident, ...] = ()
     reports: tuple[Received, ...] = ()
     letters: tuple[Letter, ...] = ()
+    deeds: tuple[Deed, ...] = ()
     forget_before: datetime | None = None
     """Letters that ended before this instant are no longer kept."""
     written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)

@@ -176,6 +176,12 @@ class Journal:
         found = await self._read(rows.MINDED, (_utc(since), _utc(until)))
         return [datetime.fromisoformat(at) for (at,) in found]
 
+    async def deeds(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, object]]:
+        """The latest lines of the audit, newest first, from below the id `before`. Raises `StoreError`."""
+        wanted = "SELECT * FROM deed WHERE id < ? ORDER BY id DESC LIMIT ?"
+        found = await self._read(wanted, (before if before is not None else 2**62, limit))
+        return [rows.read_deed(row) for row in found]
+
     async def letters(
         self, *, limit: int = 100, before: int | None = None, state: LetterState | None = None
     ) -> list[Letter]:

@@ -72,6 +72,17 @@ STEPS = (
     ALTER TABLE outbox ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
     """,
     """
+    CREATE TABLE deed (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        who TEXT NOT NULL,
+        person TEXT,
+        peer TEXT NOT NULL,
+        what TEXT NOT NULL,
+        status INTEGER NOT NULL
+    );
+    """,
+    """
     CREATE TABLE awake (since TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
     INSERT OR IGNORE INTO awake (since, until)
         SELECT min(at), max(at) FROM (

@@ -34,6 +34,8 @@ MINDED = (
 )
 """When a person took a matter on, or had a machine do something."""
 
+INSERT_DEED = "INSERT INTO deed (at, who, person, peer, what, status) VALUES (?, ?, ?, ?, ?, ?)"
+FORGET_DEEDS = "DELETE FROM deed WHERE id <= (SELECT max(id) FROM deed) - ?"
 INSERT_REPORT = "INSERT INTO report (at, machine, body) VALUES (?, ?, ?)"
 
 
@@ -44,6 +46,29 @@ class Received:
     at: datetime
     machine: str
     report: Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """What somebody had the agent do: by which right, from where, and the status it was answered with.
+
+    `person` is who they said they are.
+    """
+
+    at: datetime
+    who: str
+    person: str | None
+    peer: str
+    what: str
+    status: int
+
+
+def deed_row(deed: Deed) -> tuple[object, ...]:
+    return (deed.at.isoformat(), deed.who, deed.person, deed.peer, deed.what, deed.status)
+
+
+def read_deed(row: sqlite3.Row) -> dict[str, object]:
+    return {**dict(row), "at": datetime.fromisoformat(row["at"])}
 
 
 def transition_row(edge: Transition) -> tuple[object, ...]:

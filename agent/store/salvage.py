@@ -14,6 +14,7 @@ KEYS = {
     "transition": "rowid",
     "outbox": "rowid",
     "awake": "since",
+    "deed": "rowid",
     "report": "rowid",
 }
 """The tables, the most important first, and by what their rows are read forwards and backwards."""

@@ -23,9 +23,13 @@ UPSERTS = {
     "incident": rows.UPSERT_INCIDENT,
     "value": rows.UPSERT_VALUE,
     "awake": awake.UPSERT,
+    "deed": rows.INSERT_DEED,
     "outbox": outbox.UPSERT,
 }
 """The statement of each table, in the order in which they are filled."""
+
+DEEDS_KEPT = 100_000
+"""The lines of the audit that are kept, the latest."""
 
 MOST = 10_000
 """No more rows of a table wait in memory for the disk; the oldest are given up."""
@@ -74,6 +78,8 @@ def sheet_of(entry: Entry, next_number: Callable[[], int]) -> Sheet:
         sheet.put("incident", incident.id, rows.incident_row(incident))
     for key, value in entry.values:
         sheet.put("value", key, (key, value))
+    for deed in entry.deeds:
+        sheet.put("deed", object(), rows.deed_row(deed))
     for letter in entry.letters:
         sheet.put("outbox", letter.id, outbox.row(letter))
     sheet.forget_before = entry.forget_before
@@ -112,6 +118,8 @@ def commit(connection: sqlite3.Connection, sheet: Sheet) -> None:
             if table == "outbox":
                 crashpoint("half-written")
             connection.executemany(upsert, sheet.rows[table].values())
+        if sheet.rows["deed"]:
+            connection.execute(rows.FORGET_DEEDS, (DEEDS_KEPT,))
         if sheet.forget_before is not None:
             outbox.prune(connection, sheet.forget_before)
         connection.execute("COMMIT")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
 import os
 import secrets
 from collections.abc import Mapping
@@ -14,13 +12,17 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent.clock import Clock
 from agent.config.schema import Server
 from agent.errors import StoreError
+from agent.settings import SecretText
+from agent.web.digests import digest, digest_of_configured, is_same
+from agent.web.sessions import Sessions
 
 SESSION_COOKIE = "openbell_session"
-SESSION_LIFE_S = 12 * 3600.0
-SESSIONS_LIMIT = 1_000
+SHORT = 22
+"""A token of fewer characters could be guessed: 22 are what 128 random bits come to."""
+LONGEST = 1_000
+
 CONTROL_TOKEN_FILE = "control-token"  # noqa: S105 - the name of the file, not the token
 
 
@@ -33,26 +35,28 @@ class Scope(StrEnum):
     PUSH = "push"
 
 
-def digest(secret: str) -> bytes:
-    """What is kept of a secret that is only ever compared."""
-    return hashlib.sha256(secret.encode()).digest()
-
-
 def control_token(folder: Path) -> str:
-    """The folder's control token, made at the first start, mode 0600. Raises `StoreError`."""
+    """The folder's control token, made at the first start, mode 0600. Raises `StoreError`.
+
+    The file holds the token itself, because the commands of its owner must show it. One that
+    was cut off as it was made is made anew.
+    """
     path = folder / CONTROL_TOKEN_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            path.chmod(0o600)
-            return path.read_text(encoding="ascii").strip()
-        token = secrets.token_urlsafe(32)
-        with os.fdopen(descriptor, "w") as file:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "r+", encoding="ascii") as file:
+            os.fchmod(descriptor, 0o600)
+            found = file.read(LONGEST).strip()
+            if len(found) >= SHORT:
+                return found
+            token = secrets.token_urlsafe(32)
+            file.seek(0)
+            file.truncate()
             file.write(token)
-    except OSError as error:
-        raise StoreError(f"{path}: the control token cannot be kept ({error.strerror})") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no token; move it aside"
+        raise StoreError(f"{path}: the control token cannot be kept ({why})") from error
     return token
 
 
@@ -67,9 +71,14 @@ class Hosts:
         names = {"127.0.0.1", "localhost", "[::1]", server.host}
         own = {f"{name}:{port}" for name in names} | {urlsplit(base_url).netloc}
         self._hosts = {host.lower() for host in own | set(server.allowed_hosts)}
+        self._behind_tls = urlsplit(base_url).netloc.lower() if base_url.startswith("https://") else None
 
     def takes(self, host: str) -> bool:
         return host.lower() in self._hosts
+
+    def is_behind_tls(self, host: str) -> bool:
+        """Whether people reach this name by https, at a proxy before us."""
+        return host.lower() == self._behind_tls
 
     def is_own_origin(self, origin: str) -> bool:
         parts = urlsplit(origin)
@@ -78,75 +87,94 @@ class Hosts:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What a request may do, and whether its page session makes it so."""
+    """What a request may do, and by what: `name` is what an audit line calls it.
+
+    `may_guess` holds of one that brought a token which is wrong, or so short that it could be
+    found by trying. `session` is the key of its page session, and `by_session` whether only that
+    gives it control.
+    """
 
     scopes: frozenset[Scope]
-    session: bool = False
+    name: str = "anyone"
+    session: str | None = None
+    by_session: bool = False
+    may_guess: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A token that is taken, as its digest."""
+
+    name: str
+    digest: bytes
+    scopes: frozenset[Scope]
+    is_short: bool = False
+
+
+_CONTROLS = frozenset({Scope.READ, Scope.CONTROL, Scope.PUSH})
 
 
 class Access:
     """Judges callers by what they bring; holds digests, never the tokens."""
 
-    def __init__(self, server: Server, control: str, clock: Clock) -> None:
-        self._clock = clock
-        self._open_to_read = server.is_loopback
-        self._control = [digest(control)]
-        self._read: list[bytes] = []
-        self._push: list[bytes] = []
-        if server.control_token is not None:
-            self._control.append(digest(server.control_token.get_secret_value()))
-        if server.read_token is not None:
-            self._read.append(digest(server.read_token.get_secret_value()))
-        if server.push_token is not None:
-            self._push.append(digest(server.push_token.get_secret_value()))
-        self._sessions: dict[bytes, float] = {}
+    def __init__(self, server: Server, control: str, sessions: Sessions) -> None:
+        self.sessions = sessions
+        self.open_to_all = frozenset({Scope.PUBLIC, Scope.READ} if server.is_loopback else {Scope.PUBLIC})
+        self._anyone = Caller(self.open_to_all)
+        self._tokens = [
+            _Token("the folder's control token", digest(control), _CONTROLS),
+            *_configured("control_token", server.control_token, _CONTROLS),
+            *_configured("read_token", server.read_token, frozenset({Scope.READ})),
+            *_configured("push_token", server.push_token, frozenset({Scope.PUSH})),
+        ]
 
     def caller(self, authorization: str | None, cookies: Mapping[str, str]) -> Caller:
         """What the bearer of these may do."""
-        token = _token(authorization)
-        scopes = {Scope.PUBLIC}
-        if self._open_to_read or (token is not None and self._is(token, self._read)):
-            scopes.add(Scope.READ)
-        if token is not None and self._is(token, self._push):
-            scopes.add(Scope.PUSH)
-        if token is not None and self._is(token, self._control):
-            scopes |= {Scope.READ, Scope.CONTROL, Scope.PUSH}
-        session = self._has_session(cookies.get(SESSION_COOKIE))
-        if session:
+        if authorization is None and not cookies:
+            return self._anyone
+        presented = _token(authorization)
+        found = self._find(presented) if presented is not None else []
+        session = self.sessions.find(cookies.get(SESSION_COOKIE))
+        scopes = self.open_to_all.union(*(token.scopes for token in found))
+        names = [token.name for token in found]
+        if session is not None:
             scopes |= {Scope.READ, Scope.CONTROL}
-        return Caller(frozenset(scopes), session)
+            names.append(f"page session {session[:6]}")
+        is_safe = any(not token.is_short for token in found)
+        return Caller(
+            scopes,
+            name=names[0] if names else "anyone",
+            session=session,
+            by_session=session is not None and not any(Scope.CONTROL in token.scopes for token in found),
+            may_guess=presented is not None and not is_safe,
+        )
 
     def open_session(self, caller: Caller) -> str | None:
         """A new page session for a caller who may have one; `None` where it has one or may not."""
-        may = self._open_to_read or Scope.CONTROL in caller.scopes
-        if caller.session or not may:
-            return None
-        session = secrets.token_urlsafe(32)
-        now = self._clock.monotonic()
-        self._sessions = {key: end for key, end in self._sessions.items() if end > now}
-        while len(self._sessions) >= SESSIONS_LIMIT:
-            self._sessions.pop(next(iter(self._sessions)))
-        self._sessions[digest(session)] = now + SESSION_LIFE_S
-        return session
+        may = Scope.READ in self.open_to_all or Scope.CONTROL in caller.scopes
+        return self.sessions.open() if may and caller.session is None else None
 
-    def _has_session(self, cookie: str | None) -> bool:
-        return cookie is not None and self._sessions.get(digest(cookie), 0.0) > self._clock.monotonic()
+    def _find(self, presented: str) -> list[_Token]:
+        mark = digest(presented)
+        return [token for token in self._tokens if is_same(mark, token.digest)]
 
-    @staticmethod
-    def _is(token: str, known: list[bytes]) -> bool:
-        presented = digest(token)
-        return any(hmac.compare_digest(presented, one) for one in known)
+
+def _configured(name: str, value: SecretText | None, scopes: frozenset[Scope]) -> list[_Token]:
+    if value is None:
+        return []
+    text = value.get_secret_value()
+    return [_Token(name, digest_of_configured(text), scopes, is_short=len(text) < SHORT)]
 
 
 def _token(authorization: str | None) -> str | None:
     """The token of a bearer, or the password that a browser asks a person for."""
     scheme, _, value = (authorization or "").partition(" ")
     if scheme.lower() == "bearer":
-        return value.strip()
+        return value.strip() or None
     if scheme.lower() == "basic":
         try:
             _, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
-        return password
+        return password or None
     return None

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from agent.web.audit import PERSON
 from agent.web.problems import problem
 
 B = TypeVar("B", bound=BaseModel)
@@ -22,13 +23,23 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Signed(Body):
+    """A body in which a person says who they are, and why they do it."""
+
+    who: Line
+    why: Line
+
+
 async def read(request: web.Request, model: type[B]) -> B | web.Response:
     """The body as the model has it, or the answer that says what is wrong with it."""
     try:
-        return model.model_validate(json.loads(await request.text() or "{}"))
+        body = model.model_validate(json.loads(await request.read() or b"{}"))
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         faults = [{"at": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in found]
         return problem(422, "The body cannot be used.", faults=faults)
     except (ValueError, RecursionError):
         return problem(400, "The body is not JSON.")
+    if isinstance(body, Signed):
+        request[PERSON] = body.who
+    return body

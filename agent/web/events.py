@@ -11,6 +11,7 @@ from aiohttp import web
 from agent.clock import Clock, Timer
 from agent.runtime.publishing import Published, Publisher
 from agent.web.access import Scope
+from agent.web.guard import dress
 from agent.web.routes import Route
 from agent.web.stream import Stream, framed
 
@@ -20,12 +21,7 @@ TAKE_TIMEOUT_S = 10.0
 
 LOOK_S = 0.05
 
-HEADERS = {
-    "Content-Type": "text/event-stream",
-    "Cache-Control": "no-store",
-    "X-Accel-Buffering": "no",
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
 
 ALIVE = framed(b": alive\n\n")
 
@@ -80,7 +76,7 @@ class Streams:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The present document and the time of the agent's clock; then whatever comes."""
-        response = web.StreamResponse(headers=HEADERS)
+        response = dress(web.StreamResponse(headers=HEADERS))
         try:
             await response.prepare(request)
         except ConnectionError:

@@ -9,7 +9,7 @@ from aiohttp import web
 from agent.errors import LoginError
 from agent.runtime.agent import Agent
 from agent.text import plain
-from agent.web.access import Access, Scope
+from agent.web.access import Access, Hosts, Scope
 from agent.web.guard import CALLER, give_session
 from agent.web.login_pages import is_prefetch, login_button, page
 from agent.web.login_states import LIFE_S, LoginStates
@@ -26,16 +26,17 @@ QUERY_LIMIT = 4_096
 class Login:
     """`/api/auth/login` sends a person to the broker, `/api/auth/callback` takes them back."""
 
-    def __init__(self, agent: Agent, access: Access, base_url: str) -> None:
+    def __init__(self, agent: Agent, access: Access, hosts: Hosts, base_url: str) -> None:
         self._agent = agent
         self._access = access
+        self._hosts = hosts
         self._base_url = base_url
         self._states = LoginStates(agent.clock)
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/api/auth/login", Scope.READ, self.begin),
-            Route("GET", "/api/auth/callback", Scope.PUBLIC, self.complete),
+            Route("GET", "/api/auth/login", Scope.READ, self.begin, steers=True),
+            Route("GET", "/api/auth/callback", Scope.PUBLIC, self.complete, steers=True),
             Route("GET", "/api/auth/done", Scope.PUBLIC, self.done),
         ]
 
@@ -51,7 +52,7 @@ class Login:
         if Scope.CONTROL not in request[CALLER].scopes or is_prefetch(request):
             text = f"This begins the login of {name}."
             shown = page(request, 200, "Log in to the broker", text, button=login_button(name, "Log in"))
-            give_session(request, shown, self._access)
+            give_session(request, shown, self._access, self._hosts)
             return shown
         return await self.leave(request, name)
 
@@ -74,7 +75,7 @@ class Login:
             httponly=True,
             samesite="Lax",
             path=COOKIE_PATH,
-            secure=request.secure,
+            secure=self._hosts.is_behind_tls(request.host),
         )
         return answer
 

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from agent.clock import Clock
-from agent.web.access import digest
+from agent.web.digests import digest
 
 LIFE_S = 600.0
 LIMIT = 1_000

@@ -11,11 +11,10 @@ from agent.model import Notice
 from agent.runtime.agent import Agent
 from agent.text import masked
 from agent.web.access import Scope
+from agent.web.paging import number, page
 from agent.web.problems import problem
-from agent.web.replies import reply
+from agent.web.replies import reply, reply_once
 from agent.web.routes import Route
-
-LIMIT = 1_000
 
 
 class Notices:
@@ -34,22 +33,20 @@ class Notices:
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """One page, newest first; `state` chooses, `before` goes on where a page ended."""
-        query = request.query
+        wanted = page(request, number)
+        if isinstance(wanted, web.Response):
+            return wanted
         try:
-            limit = int(query.get("limit", "100"))
-            before = int(query["before"]) if "before" in query else None
-            state = LetterState(query["state"]) if "state" in query else None
+            state = LetterState(request.query["state"]) if "state" in request.query else None
         except ValueError:
-            text = "limit and before are whole numbers, and state is one of those listed."
-            return problem(400, text, states=[str(state) for state in LetterState])
-        if not 1 <= limit <= LIMIT:
-            return problem(400, f"limit is from 1 to {LIMIT}.")
+            return problem(400, "state is one of those listed.", states=[str(one) for one in LetterState])
         try:
-            letters = await self._agent.journal.letters(limit=limit, before=before, state=state)
+            letters = await self._agent.journal.letters(limit=wanted.limit, before=wanted.before, state=state)
         except StoreError as error:
             return problem(503, str(error))
-        following = letters[-1].seq if len(letters) == limit else None
-        return reply({"notices": [as_listed(letter) for letter in letters], "next_before": following})
+        following = wanted.next_before(letters, lambda letter: letter.seq)
+        body = {"notices": [as_listed(letter) for letter in letters], "next_before": following}
+        return reply_once(request, body)
 
     async def retry(self, request: web.Request) -> web.StreamResponse:
         try:

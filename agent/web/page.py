@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from aiohttp import web
 
-from agent.web.access import Access, Scope
+from agent.web.access import Access, Hosts, Scope
 from agent.web.guard import CALLER, give_session
 from agent.web.problems import problem
 from agent.web.replies import reply
@@ -38,8 +38,9 @@ class File:
 class Page:
     """Serves the page; opening it gives its person a session."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, hosts: Hosts) -> None:
         self._access = access
+        self._hosts = hosts
         folder = files("agent.web") / "static"
         self._files = {
             path: _ready((folder / name).read_bytes(), kind) for path, (name, kind) in FILES.items()
@@ -65,13 +66,13 @@ class Page:
         answer = _answer(request, file)
         answer.headers.update({"Cache-Control": "no-cache", "ETag": file.etag, "Vary": "Accept-Encoding"})
         if request.path == "/":
-            give_session(request, answer, self._access)
+            give_session(request, answer, self._access, self._hosts)
         return answer
 
     async def access(self, request: web.Request) -> web.StreamResponse:
         """What the caller may do, so that the page offers no more."""
         caller = request[CALLER]
-        return reply({"scopes": sorted(caller.scopes), "session": caller.session})
+        return reply({"scopes": sorted(caller.scopes), "session": caller.session is not None})
 
 
 def _ready(body: bytes, kind: str) -> File:

@@ -1,6 +1,8 @@
-"""Answers that are well: a body as JSON."""
+"""Answers that are well: a body as JSON, and nothing again for who has it already."""
 
 from __future__ import annotations
+
+import hashlib
 
 from aiohttp import web
 
@@ -10,3 +12,35 @@ from agent.runtime.publishing import as_json
 def reply(body: object, status: int = 200) -> web.Response:
     """A JSON answer; instants in ISO form."""
     return web.Response(status=status, body=as_json(body), content_type="application/json")
+
+
+def reply_once(request: web.Request, body: object) -> web.Response:
+    """A JSON answer with an ETag of its bytes; 304 for who has them."""
+    return tagged(request, as_json(body), "application/json")
+
+
+def tagged(
+    request: web.Request, body: bytes, content_type: str, *, etag: str | None = None, status: int = 200
+) -> web.Response:
+    """An answer that may be kept and asked about; its ETag is of its bytes, unless that is known.
+
+    Only what is well is not said again.
+    """
+    tag = etag or etag_of(body)
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if status == 200 and is_known(request.headers.get("If-None-Match", ""), tag):
+        return web.Response(status=304, headers=headers)
+    answer = web.Response(status=status, body=body, content_type=content_type, headers=headers)
+    if content_type.startswith("text/"):
+        answer.charset = "utf-8"
+    return answer
+
+
+def etag_of(body: bytes) -> str:
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def is_known(if_none_match: str, etag: str) -> bool:
+    """Whether the header `If-None-Match` names an ETag, weakly compared, as RFC 9110 has it."""
+    known = (one.strip().removeprefix("W/") for one in if_none_match.split(","))
+    return any(one in (etag, "*") for one in known)

@@ -11,31 +11,52 @@ from agent.web.access import Scope
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address and method, and the scope that its callers need."""
+    """One address and method, and the scope that its callers need.
+
+    `steers` is whether it does something that an audit line tells of; by default whatever
+    changes something and is no push. One that steers is limited, and takes no HEAD.
+    """
 
     method: str
     path: str
     scope: Scope
     handler: Handler
+    steers: bool | None = None
+
+    @property
+    def is_steering(self) -> bool:
+        if self.steers is not None:
+            return self.steers
+        return self.method not in SAFE_METHODS and self.scope is not Scope.PUSH
+
+    @property
+    def takes_head(self) -> bool:
+        return self.method == "GET" and not self.is_steering
 
 
-SCOPES: web.AppKey[dict[tuple[str, str], Scope]] = web.AppKey("scopes", dict)
+ROUTES: web.AppKey[dict[tuple[str, str], Route]] = web.AppKey("routes", dict)
+"""All routes by method and path: the one table by which the gate judges."""
 
 
 def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
-    """Serve the routes, and remember their scopes for the gate."""
-    scopes = app.setdefault(SCOPES, {})
+    """Serve the routes, and enter them in the table."""
+    table = app.setdefault(ROUTES, {})
     for route in routes:
+        table[route.method, route.path] = route
         app.router.add_route(route.method, route.path, route.handler)
-        scopes[route.method, route.path] = route.scope
+        if route.takes_head:
+            app.router.add_route("HEAD", route.path, route.handler)
 
 
-def scope_of(request: web.Request) -> Scope | None:
-    """The scope of the route that a request has met; `None` for one without."""
+def route_of(request: web.Request) -> Route | None:
+    """The route that a request has met; `None` for one that is not in the table."""
     resource = request.match_info.route.resource
     if resource is None:
         return None
-    return request.app[SCOPES].get((request.method, resource.canonical))
+    method = "GET" if request.method == "HEAD" else request.method
+    return request.app[ROUTES].get((method, resource.canonical))

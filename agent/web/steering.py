@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import uuid
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
 from agent.errors import StoreError
 from agent.model import Incident, Silence
@@ -17,31 +17,35 @@ from agent.runtime.agent import Agent
 from agent.settings import Duration
 from agent.store.silences import silence_body
 from agent.web.access import Scope
-from agent.web.bodies import Body, Line, read
+from agent.web.bodies import Line, Signed, read
 from agent.web.notices import as_listed
+from agent.web.paging import instant, page
 from agent.web.problems import problem
-from agent.web.replies import reply
+from agent.web.replies import reply, reply_once
 from agent.web.routes import Route
 
 log = logging.getLogger(__name__)
 
 LONGEST_SILENCE = timedelta(hours=24)
-PAGE_LIMIT = 500
+DURATION_SCHEMA = {
+    "type": "string",
+    "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$",
+    "examples": ["2h", "1h30m"],
+    "description": "At most 24h.",
+}
+NAMED = ("rule", "code", "machine", "group")
 
 
-class Acknowledge(Body):
+class Acknowledge(Signed):
     """`POST /incidents/{id}/ack`."""
 
-    who: Line
-    why: Line
 
-
-class AskForQuiet(Body):
+class AskForQuiet(Signed):
     """`POST /silences`: what it names must all be so of a problem."""
 
-    who: Line
-    why: Line
-    duration: Annotated[Duration, Field(gt=timedelta(0), le=LONGEST_SILENCE)]
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in NAMED]})
+
+    duration: Annotated[Duration, Field(gt=timedelta(0), le=LONGEST_SILENCE), WithJsonSchema(DURATION_SCHEMA)]
     rule: Line | None = None
     code: Line | None = None
     machine: Line | None = None
@@ -49,7 +53,7 @@ class AskForQuiet(Body):
 
     @model_validator(mode="after")
     def _names_something(self) -> AskForQuiet:
-        if not any((self.rule, self.code, self.machine, self.group)):
+        if not any(getattr(self, name) for name in NAMED):
             raise ValueError("name a rule, a code, a machine or a group: not everything can be silenced")
         return self
 
@@ -76,22 +80,16 @@ class Steering:
         return reply({"rules": [asdict(one) for one in self._agent.core.explain()]})
 
     async def incidents(self, request: web.Request) -> web.StreamResponse:
+        wanted = page(request, instant)
+        if isinstance(wanted, web.Response):
+            return wanted
         try:
-            limit = int(request.query.get("limit", "50"))
-            before = request.query.get("before")
-            instant = datetime.fromisoformat(before) if before else None
-        except ValueError:
-            return problem(
-                400, "limit is a whole number, before an instant such as 2026-11-23T09:14:00+05:30."
-            )
-        if not 1 <= limit <= PAGE_LIMIT or (instant is not None and instant.tzinfo is None):
-            return problem(400, f"limit is from 1 to {PAGE_LIMIT}, and an instant has its zone.")
-        try:
-            found = await self._agent.journal.incidents(limit=limit, before=instant)
+            found = await self._agent.journal.incidents(limit=wanted.limit, before=wanted.before)
         except StoreError as error:
             return problem(503, str(error))
-        following = found[-1].opened_at if len(found) == limit else None
-        return reply({"incidents": [incident_body(one) for one in found], "next_before": following})
+        following = wanted.next_before(found, lambda incident: incident.opened_at)
+        body = {"incidents": [incident_body(one) for one in found], "next_before": following}
+        return reply_once(request, body)
 
     async def incident(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -102,7 +100,7 @@ class Steering:
         if found is None:
             return problem(404, "There is no such incident.")
         notices = [as_listed(letter) for letter in letters]
-        return reply({**incident_body(found[0]), "timeline": found[1], "notices": notices})
+        return reply_once(request, {**incident_body(found[0]), "timeline": found[1], "notices": notices})
 
     async def acknowledge(self, request: web.Request) -> web.StreamResponse:
         body = await read(request, Acknowledge)
@@ -118,7 +116,7 @@ class Steering:
         return reply(incident_body(incident))
 
     async def silences(self, request: web.Request) -> web.StreamResponse:
-        return reply({"silences": [self._silence_body(one) for one in self._agent.core.quiet]})
+        return reply_once(request, {"silences": [self._silence_body(one) for one in self._agent.core.quiet]})
 
     async def silence(self, request: web.Request) -> web.StreamResponse:
         body = await read(request, AskForQuiet)

@@ -9,16 +9,16 @@ from agent.health.document import HealthDocument, Outcome
 from agent.runtime.agent import Agent
 from agent.runtime.publishing import Published, as_json, summary
 from agent.web.access import Scope
+from agent.web.badge import badge
 from agent.web.guard import CALLER
 from agent.web.health_json import MEDIA_TYPE, health_json
+from agent.web.paging import number, page
 from agent.web.problems import problem
-from agent.web.replies import reply
+from agent.web.replies import reply, reply_once, tagged
 from agent.web.routes import Route
 
 READ_ACTIONS = frozenset({"verify"})
 """Actions that change nothing by themselves, so that whoever may read may have them done."""
-
-HISTORY_LIMIT = 1_000
 
 
 class System:
@@ -34,6 +34,7 @@ class System:
             Route("GET", f"{at}/health/summary", Scope.PUBLIC, self.summary),
             Route("GET", f"{at}/health/{{machine}}", Scope.READ, self.machine),
             Route("POST", f"{at}/health/{{machine}}/{{action}}", Scope.READ, self.act),
+            Route("GET", f"{at}/badge.svg", Scope.PUBLIC, self.badge),
             Route("GET", f"{at}/ready", Scope.PUBLIC, self.ready),
             Route("GET", f"{at}/tradable", Scope.PUBLIC, self.tradable),
             Route("GET", f"{at}/history", Scope.READ, self.history),
@@ -46,20 +47,23 @@ class System:
         document = published.document
         if MEDIA_TYPE in request.headers.get("Accept", ""):
             status, body = health_json(document)
-            return web.Response(status=status, body=as_json(body), content_type=MEDIA_TYPE)
-        if published.etag in request.headers.get("If-None-Match", ""):
-            return web.Response(status=304, headers={"ETag": published.etag, "Cache-Control": "no-cache"})
-        failing = document.status is Outcome.FAIL and request.query.get("strict") == "1"
-        return web.Response(
-            status=503 if failing else 200,
-            body=published.body,
-            content_type="application/json",
-            headers={"ETag": published.etag, "Cache-Control": "no-cache"},
-        )
+            return _varying(tagged(request, as_json(body), MEDIA_TYPE, status=status))
+        strict = request.query.get("strict", "0")
+        if strict not in ("0", "1"):
+            return problem(400, "strict is 0, or 1 for 503 while failing.")
+        status = 503 if document.status is Outcome.FAIL and strict == "1" else 200
+        answer = tagged(request, published.body, "application/json", etag=published.etag, status=status)
+        return _varying(answer)
 
     async def summary(self, request: web.Request) -> web.StreamResponse:
         document = self._document()
         return reply(summary(document), 503 if document.status is Outcome.FAIL else 200)
+
+    async def badge(self, request: web.Request) -> web.StreamResponse:
+        """Not of the last document but of now: one that is past its time is no contact."""
+        published = self._agent.publisher.latest
+        drawn = badge(published.document if published is not None else None, self._agent.clock.now())
+        return tagged(request, drawn.encode(), "image/svg+xml")
 
     async def machine(self, request: web.Request) -> web.StreamResponse:
         document = self._document()
@@ -96,19 +100,15 @@ class System:
         return self._answer("tradable", document.tradable, document)
 
     async def history(self, request: web.Request) -> web.StreamResponse:
+        wanted = page(request, number)
+        if isinstance(wanted, web.Response):
+            return wanted
         try:
-            limit = int(request.query.get("limit", "100"))
-            before = int(request.query["before"]) if "before" in request.query else None
-        except ValueError:
-            return problem(400, "limit and before are whole numbers.")
-        if not 1 <= limit <= HISTORY_LIMIT:
-            return problem(400, f"limit is from 1 to {HISTORY_LIMIT}.")
-        try:
-            rows = await self._agent.journal.history(limit=limit, before=before)
+            rows = await self._agent.journal.history(limit=wanted.limit, before=wanted.before)
         except StoreError as error:
             return problem(503, str(error))
-        following = rows[-1]["id"] if len(rows) == limit else None
-        return reply({"transitions": rows, "next_before": following})
+        following = wanted.next_before(rows, lambda row: row["id"])
+        return reply_once(request, {"transitions": rows, "next_before": following})
 
     async def livez(self, request: web.Request) -> web.StreamResponse:
         return web.Response(text="ok\n")
@@ -135,6 +135,12 @@ class System:
 
     def _document(self) -> HealthDocument:
         return self._published().document
+
+
+def _varying(answer: web.Response) -> web.Response:
+    """Two shapes at one address: a cache must not give one for the other."""
+    answer.headers["Vary"] = "Accept"
+    return answer
 
 
 def _no_machine(document: HealthDocument) -> web.StreamResponse:

@@ -27,7 +27,7 @@ from agent.runtime.agent import Agent
 from agent.settings import format_duration
 from agent.testing.contract import Contract, checks_of
 from agent.testing.grading import Grade
-from agent.web.routes import SCOPES
+from agent.web.routes import ROUTES
 from agent.web.server import WebServer
 
 from .pages import ROOT, page, sections
@@ -122,7 +122,7 @@ def served(tmp_path: Path) -> Iterator[dict[tuple[str, str], str]]:
     listener = socket.create_server(("127.0.0.1", 0))
     built = Agent(load(config, {}), clock=SystemClock(), base_url="http://127.0.0.1:8000")
     server = WebServer(built, listener=listener, base_url="http://127.0.0.1:8000")
-    yield {key: str(scope) for key, scope in server._app[SCOPES].items()}
+    yield {key: str(route.scope) for key, route in server._app[ROUTES].items()}
     listener.close()
 
 

@@ -95,7 +95,9 @@ class Desk:
             return await answer.json()
 
     async def post(self, path: str, **more: Any) -> tuple[int, Any]:
-        async with self.session.post(self.url + path, **more) as answer:
+        """As the page does it, with its origin."""
+        headers = {"Origin": self.url, **more.pop("headers", {})}
+        async with self.session.post(self.url + path, headers=headers, **more) as answer:
             return answer.status, await answer.json()
 
     async def sim(self, what: str, **body: Any) -> Any:

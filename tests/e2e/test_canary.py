@@ -85,7 +85,8 @@ READS = (
     "/api/system/health/agent", "/api/system/health/raising", "/api/system/health/telling",
     "/api/system/health/nobody", "/api/system/ready", "/api/system/tradable",
     "/api/system/history?limit=1000", "/api/system/history?limit=x", "/api/auth/done",
-    "/api/auth/login?machine=nobody", "/api/auth/link/canary", "/nowhere",
+    "/api/auth/login?machine=nobody", "/api/auth/link/canary", "/nowhere", "/openapi.json",
+    "/api/system/audit", "/api/system/incidents", "/api/system/notices", "/api/system/badge.svg",
 )  # fmt: skip
 
 
@@ -201,7 +202,9 @@ class Watched:
         self.outputs.append((where, what))
 
     async def ask(self, path: str, method: str = "GET", **more: Any) -> tuple[int, str]:
-        """One request, its answer kept; where the answer leads is returned and not kept."""
+        """One request as our page makes it, its answer kept; where it leads is returned and not kept."""
+        if method != "GET":
+            more["headers"] = {"Origin": self.desk.url, **more.get("headers", {})}
         async with self.desk.session.request(
             method, self.desk.url + path, allow_redirects=False, **more
         ) as answer:

@@ -54,3 +54,11 @@ def imported(program: str) -> set[str]:
 )
 def test_what_is_not_used_is_not_imported(program, unwanted) -> None:
     assert imported(program) & unwanted == set()
+
+
+def test_the_description_of_the_api_is_not_made_before_it_is_asked_for() -> None:
+    program = "import agent.web.server, sys; print('agent.web.openapi' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "False"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +15,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from aiohttp import web
+from yarl import URL
 
 from agent.cli.options import shipped_configuration
 from agent.cli.run import serving
 from agent.clock import SystemClock
 from agent.config.loading import load
+from agent.runtime.agent import Agent
+from agent.web.server import WebServer
 
 LIVE = datetime.fromisoformat("2026-11-23T10:00:00+05:30")
 CONTROL = {"Authorization": "Bearer the-control-token-of-this-test"}
@@ -57,6 +62,10 @@ class WebDesk:
     folder: Path
     browser: Browser
     other_browser: Browser
+
+    def cookie(self, name: str) -> str:
+        """A cookie of the first browser."""
+        return str(self.browser.session.cookie_jar.filter_cookies(URL(self.url))[name].value)
 
     @property
     def env(self) -> bytes | None:
@@ -132,3 +141,14 @@ def open_web_desk(tmp_path: Path) -> OpenWebDesk:
             yield WebDesk(url, broker, tmp_path, *map(Browser, sessions))
 
     return opened
+
+
+@contextmanager
+def built(folder: Path) -> Iterator[web.Application]:
+    """The application of the real server, not started."""
+    config = folder / "agent.toml"
+    shutil.copyfile(shipped_configuration(), config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    agent = Agent(load(config, {}), clock=SystemClock(), base_url="http://127.0.0.1:8000")
+    yield WebServer(agent, listener=listener, base_url="http://127.0.0.1:8000")._app
+    listener.close()

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from agent.config.schema import Server
-from agent.testing import ManualClock
+from agent.store.journal import Journal
+from agent.testing import ManualClock, MemoryStore
 from agent.web.access import Access, Hosts, Scope
-from agent.web.guard import give_session, guard
+from agent.web.audit import Audit
+from agent.web.connections import Door, listen
+from agent.web.guard import Guard, give_session
 from agent.web.routes import Route, add_routes
+from agent.web.sessions import Sessions
 
-TOKEN = "the-control-token"
+TOKEN = "the-control-token-of-the-folder"
 
 
 async def _ok(request: web.Request) -> web.StreamResponse:
@@ -32,18 +37,20 @@ async def _read(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.fixture
-async def url() -> AsyncIterator[str]:
+async def url(tmp_path: Path) -> AsyncIterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    access = Access(Server(), TOKEN, ManualClock())
+    clock = ManualClock()
+    access = Access(Server(), TOKEN, Sessions(clock, MemoryStore()))
     hosts = Hosts(Server(), f"http://127.0.0.1:{port}", port)
 
     async def page(request: web.Request) -> web.StreamResponse:
         answer = web.Response(text="page")
-        give_session(request, answer, access)
+        give_session(request, answer, access, hosts)
         return answer
 
-    app = web.Application(middlewares=[guard(access, hosts)], client_max_size=64 * 1024)
+    guard = Guard(access, hosts, Audit(Journal(tmp_path / "journal.sqlite"), clock), clock)
+    app = web.Application(middlewares=[guard.middleware], client_max_size=64 * 1024)
     add_routes(
         app,
         [
@@ -55,10 +62,11 @@ async def url() -> AsyncIterator[str]:
         ],
     )
     app.router.add_route("GET", "/unscoped", _ok)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app)
     await runner.setup()
-    await web.SockSite(runner, listener).start()
+    server = await listen(listener, Door(runner.server))
     yield f"http://127.0.0.1:{port}"
+    server.close()
     await runner.cleanup()
 
 
@@ -68,6 +76,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield opened
 
 
+PREFLIGHT = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -80,6 +89,11 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
         pytest.param("POST", "/control", BEARER, 200, id="control with the token"),
         pytest.param("POST", "/control", {"Authorization": "Bearer x"}, 401, id="a wrong token"),
         pytest.param("GET", "/control", BEARER, 405, id="control by GET"),
+        pytest.param("HEAD", "/public", {}, 200, id="a look"),
+        pytest.param("HEAD", "/control", BEARER, 405, id="control by a look"),
+        pytest.param("OPTIONS", "/control", {}, 204, id="which methods there are"),
+        pytest.param("OPTIONS", "/control", PREFLIGHT, 405, id="a stranger's page asks first"),
+        pytest.param("OPTIONS", "/nowhere", {}, 404, id="which there are nowhere"),
         pytest.param("POST", "/control", {**BEARER, "Origin": "https://evil"}, 403, id="a stranger's page"),
         pytest.param("POST", "/control", {**BEARER, "Origin": "null"}, 403, id="a page of no origin"),
         pytest.param("GET", "/nowhere", {}, 404, id="nowhere"),
@@ -93,6 +107,8 @@ async def test_each_request_is_judged(url, session, method, path, headers, statu
         assert answer.status == status
         text = await answer.text()
         assert "a secret in an error" not in text
+        if status == 204:
+            assert answer.headers["Allow"] == "POST"
         if status >= 400:
             assert answer.content_type == "application/problem+json"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

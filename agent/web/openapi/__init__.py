@@ -1,0 +1,1 @@
+"""The API described: imported when somebody asks for the description, and not before."""
