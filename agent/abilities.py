@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -135,11 +136,18 @@ class Context(Protocol):
         ...
 
     def report(self, report: Report) -> None:
-        """Push a report; it takes the same road as the answer to a probe."""
+        """Push a report; it takes the same road as the answer to a probe.
+
+        A burst of 20 passes; beyond two a second the latest one wins.
+        """
         ...
 
     def probe_soon(self) -> None:
         """Ask the core for a probe now; several wishes before it begins make one probe."""
+        ...
+
+    def spawn(self, call: Coroutine[Any, Any, object], *, name: str) -> asyncio.Task[None]:
+        """Start a task of the machine's own: what it raises is logged, and it ends with the agent."""
         ...
 
     async def in_thread(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

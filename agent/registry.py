@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from agent import hookspecs
 from agent.abilities import Observer
 from agent.errors import PluginError
-from agent.text import plain
+from agent.fence import called, in_words
 
 if TYPE_CHECKING:
     import click
@@ -139,6 +139,8 @@ class Registry:
         self.observers: dict[str, Observer] = {}
         self.commands: dict[str, click.Command] = {}
         self.plugins: dict[str, Installed] = {}
+        self.packages: dict[str, str] = {}
+        """The package that each plugin's code is in, to know it by in a stack."""
         self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
 
@@ -154,9 +156,9 @@ class Registry:
         """Import one plugin and call its hooks; what goes wrong is its own, and listed."""
         error = None
         try:
-            self._take(self._call_hooks(name, load()))
-        except (Exception, SystemExit) as problem:  # noqa: BLE001 - the fence around a plugin's import and hooks
-            error = plain(f"{type(problem).__name__}: {problem}")
+            self._take(called(lambda: self._call_hooks(name, load())))
+        except Exception as problem:  # noqa: BLE001 - the fence around a plugin's import and hooks
+            error = in_words(problem)
             if self._pluggy.has_plugin(name):
                 self._pluggy.unregister(name=name)
         self.plugins[name] = Installed(
@@ -209,11 +211,13 @@ def load_plugins(enable: Sequence[str] = ()) -> Registry:
     """
     registry = Registry()
     for name, module in BUILT_IN.items():
+        registry.packages[name] = module
         registry.load(name, lambda m=module: importlib.import_module(m), origin="built in", version=None)  # type: ignore[misc]
     strangers = {point.name: point for point in _strangers()}
     for name in enable:
         if name in strangers:
             point = strangers[name]
+            registry.packages[name] = point.module.partition(".")[0]
             registry.load(
                 name, point.load, origin=_origin(point), version=_version(point), location=_location(point)
             )

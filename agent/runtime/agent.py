@@ -17,6 +17,8 @@ from agent.delivery.sender import Sender
 from agent.errors import PluginError, StoreError
 from agent.health import self_check
 from agent.model import Report
+from agent.ownership import Ownership
+from agent.runtime.conduct import Conduct
 from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
 from agent.runtime.credentials import CredentialService
@@ -35,6 +37,7 @@ from agent.runtime.redaction import Redactor
 from agent.runtime.remedies import Remedies
 from agent.runtime.replay import believed_for
 from agent.runtime.scheduling import Scheduling
+from agent.runtime.stalls import StallWatch
 from agent.runtime.supervision import Supervisor
 from agent.runtime.wellbeing import Wellbeing
 from agent.store import snapshot
@@ -79,7 +82,10 @@ class Agent:
         self._credential_troubles: dict[str, str] = {}
         self._redactor = redactor or Redactor(blueprint.secrets)
         self._observers: list[Observing] = []
-        self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now())
+        self._ownership = Ownership()
+        self._conduct = Conduct(clock, self._ownership.counts, self.clean)
+        self._stalls = StallWatch(clock, blueprint.registry.packages, self._conduct.stalled)
+        self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now(), self._conduct)
         self.machines = Machines(
             blueprint, clock=clock, deliver=self._deliver, clean=self.clean, wellbeing=self.wellbeing
         )
@@ -123,6 +129,8 @@ class Agent:
     async def start(self) -> None:
         """Start everything. Raises `StoreError` when the data folder or the journal cannot be used."""
         self._lock.acquire()
+        self._ownership.watch(asyncio.get_running_loop())
+        self._stalls.start()
         self.journal.open()
         self.journal.start()
         self._credentials = await self._open_credentials()
@@ -145,6 +153,9 @@ class Agent:
         await asyncio.gather(*(sender.drain(DRAIN_S) for sender in self.senders.values()))
         await self._supervisor.stop()
         await self.machines.stop()
+        for name, left in (await self._ownership.end()).items():
+            log.warning("%s: %d of its tasks did not end when told to", name, left)
+        self._stalls.stop()
         await self._outbound.close()
         await self.journal.close()
         self._lock.release()
@@ -247,6 +258,9 @@ class Agent:
         self.wellbeing.credential_troubles = self.credentials.troubles
         self.wellbeing.changed = self._check_self
         self.wellbeing.deadman = self._make_deadman()
+        observers = [observing.quarantine for observing in self._observers]
+        self._conduct.changed = self._check_self
+        self._conduct.watch(self.machines.mounted, [*self.machines.quarantines, *observers])
 
     def _make_deadman(self) -> DeadMan | None:
         wanted = self.blueprint.settings.deadman
@@ -268,7 +282,7 @@ class Agent:
         for sender in self.senders.values():
             keep(f"notifier {sender.name}", sender.run)
         for observing in self._observers:
-            keep(f"observer {observing.name}", observing.run)
+            keep(f"observer {observing.name}", observing.run, quarantine=observing.quarantine)
         self._check_self()
         if self.wellbeing.deadman is not None:
             keep("dead-man switch", self.wellbeing.deadman.run)

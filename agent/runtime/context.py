@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from agent.abilities import Credential, KeyValue, Surroundings
 from agent.clock import Clock
 from agent.errors import ConfigError, PluginError
+from agent.fence import called, fenced, in_words
 from agent.model import CoreReason, Expectation, Machine, Report
+from agent.ownership import ours, owned
 from agent.runtime.border import admit, unknown
+from agent.runtime.inlet import Inlet
 from agent.runtime.outbound import Outbound
 from agent.runtime.threads import Threads
 from agent.store.journal import Entry, Journal
@@ -78,6 +81,9 @@ class MachineContext:
         self._threads = threads
         self._deliver = deliver
         self._wish = wish
+        self._is_spoilt = False
+        self.reports: Inlet[object] = Inlet(services.clock, self._admit)
+        self.wishes: Inlet[None] = Inlet(services.clock, self._wished)
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -91,18 +97,44 @@ class MachineContext:
             raise ConfigError(f"there is no [credentials.{name}] (there are: {known})") from None
 
     def report(self, report: Report) -> None:
-        """Push a report; it reaches the core in the loop's next turn, in order."""
+        """Push a report; it reaches the core in the loop's next turn, in order. A flood is merged."""
+        self.reports.put(report)
+
+    def _admit(self, report: object) -> None:
         try:
-            admitted = admit(self._machine, report, self.clock.now())
-        except PluginError as error:
-            self.log.warning("%s: its report cannot be used: %s", self.name, error)
+            admitted = called(lambda: admit(self._machine, report, self.clock.now()))
+        except Exception as error:  # noqa: BLE001 - the fence: a report may be of a class of the plugin's
+            text = str(error) if isinstance(error, PluginError) else in_words(error)
+            if not self._is_spoilt:
+                self.log.warning("%s: its report cannot be used: %s", self.name, text)
+            self._is_spoilt = True
             admitted = unknown(
-                CoreReason.PLUGIN_ERROR, f"The plugin's report cannot be used: {error}", self.clock.now()
+                CoreReason.PLUGIN_ERROR, f"The plugin's report cannot be used: {text}", self.clock.now()
             )
-        asyncio.get_running_loop().call_soon(self._deliver, admitted)
+        else:
+            self._is_spoilt = False
+        with ours():
+            asyncio.get_running_loop().call_soon(self._deliver, admitted)
 
     def probe_soon(self) -> None:
-        asyncio.get_running_loop().call_soon(self._wish)
+        self.wishes.put(None)
+
+    def _wished(self, _: None) -> None:
+        with ours():
+            asyncio.get_running_loop().call_soon(self._wish)
+
+    def spawn(self, call: Coroutine[Any, Any, object], *, name: str) -> asyncio.Task[None]:
+        """Start a task of the machine's own: what it raises is logged, and it ends with the agent."""
+        run = self._run(call, name)
+        return owned(
+            self.name, lambda: asyncio.get_running_loop().create_task(run, name=f"{self.name}: {name}")
+        )
+
+    async def _run(self, call: Coroutine[Any, Any, object], name: str) -> None:
+        try:
+            await fenced(call)
+        except Exception as error:
+            self.log.warning("%s: %s failed: %s", self.name, name, in_words(error), exc_info=error)
 
     async def in_thread(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await self._threads.run(call, *args, **kwargs)

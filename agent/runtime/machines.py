@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from agent.abilities import Login, Pushed
+from agent.abilities import Login, Pushed, Running
 from agent.clock import Clock
 from agent.config.blueprint import Blueprint
 from agent.errors import ActionError
+from agent.fence import called, fenced, in_words
 from agent.health.rules import MARKET, members
 from agent.model import CoreReason, Report, Status
+from agent.ownership import as_owner
 from agent.runtime.border import unknown
 from agent.runtime.context import Services
 from agent.runtime.expectations import expected
 from agent.runtime.mounting import Mounted, mount
-from agent.runtime.probing import Prober
+from agent.runtime.probing import Prober, stand_in
+from agent.runtime.quarantining import Quarantine
 from agent.runtime.scheduling import Scheduling
 from agent.runtime.supervision import Supervisor
 from agent.runtime.threads import Threads
 from agent.runtime.wellbeing import Wellbeing
-from agent.text import plain
 
 
 class Machines:
@@ -75,7 +77,8 @@ class Machines:
             one.prober.wish()
             scheduling.every(one.plan.every, one.prober.on_schedule)
             if one.running is not None:
-                supervisor.keep(one.name, one.running.run, failed=self._crashed(one))
+                run = self._run(one.name, one.running)
+                supervisor.keep(one.name, run, failed=self._crashed(one), quarantine=one.quarantine)
 
     async def stop(self) -> None:
         for prober in self.probers:
@@ -111,6 +114,25 @@ class Machines:
         except ActionError as error:
             raise ActionError(self._clean(str(error))) from error
 
+    def release(self, name: str) -> None:
+        """A person wants a machine tried again, whatever is held against it. Raises `KeyError`."""
+        mounted = self.mounted[name]
+        mounted.quarantine.release()
+        if mounted.prober is not None:
+            mounted.prober.release()
+
+    @property
+    def quarantines(self) -> list[Quarantine]:
+        """Of every probe and every task."""
+        tasks = [one.quarantine for one in self.mounted.values()]
+        return [*tasks, *(prober.quarantine for prober in self.probers)]
+
+    def _run(self, name: str, machine: Running) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            await as_owner(name, fenced(called(machine.run)))
+
+        return run
+
     def _wish(self, name: str) -> Callable[[], None]:
         def wish() -> None:
             self.ask(name)
@@ -124,10 +146,10 @@ class Machines:
 
     def _crashed(self, mounted: Mounted) -> Callable[[BaseException], None]:
         def crashed(error: BaseException) -> None:
-            text = self._clean(plain(f"{type(error).__name__}: {error}"))
+            text = self._clean(in_words(error))
             message = f"The machine's task failed and starts again: {text}"
-            self._deliver(mounted.name, unknown(CoreReason.PLUGIN_ERROR, message, self._clock.now()))
-            self._wellbeing.plugin_failed(mounted.plugin, f"{mounted.name}: {text}")
+            now = self._clock.now()
+            self._deliver(mounted.name, stand_in(mounted.quarantine, CoreReason.PLUGIN_ERROR, message, now))
 
         return crashed
 

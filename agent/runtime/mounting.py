@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from agent.abilities import Actions, Notifier, NotifierContext, Pushed, Running
+from agent.abilities import Actions, Login, Notifier, NotifierContext, Pushed, Running
 from agent.config.blueprint import MachinePlan, NotifierPlan
 from agent.errors import ActionError, PluginError
+from agent.fence import called, in_words
 from agent.model import Report
+from agent.ownership import bounded, owned
 from agent.runtime.context import MachineContext, Services
 from agent.runtime.probing import Prober
+from agent.runtime.quarantining import Quarantine
 from agent.runtime.threads import Threads
 from agent.text import plain
 
@@ -32,6 +35,8 @@ class Mounted:
     context: MachineContext
     prober: Prober | None
     subject: object | None
+    quarantine: Quarantine
+    """Of the machine's own task; that of its probes is the prober's."""
     error: str | None = None
 
     @property
@@ -51,7 +56,12 @@ class Mounted:
         if action not in self.plan.machine.actions or not isinstance(self.subject, Actions):
             known = ", ".join(sorted(self.plan.machine.actions)) or "none"
             raise ActionError(f"{self.name} has no action {action!r} (it has: {known})")
-        return plain(str(await self._fenced(action, self.subject.act(action), ACTION_TIMEOUT_S)))
+        subject = self.subject
+
+        async def act() -> str:
+            return plain(str(await subject.act(action)))
+
+        return await self._fenced(action, act(), ACTION_TIMEOUT_S)
 
     async def take(self, body: Mapping[str, Any]) -> Mapping[str, object]:
         """Hand over what was pushed; returns the answer. Raises `ActionError`, whatever its plugin does."""
@@ -59,19 +69,26 @@ class Mounted:
             raise ActionError(
                 f"{self.name} takes no reports from outside (its kind: {self.plan.machine.kind})"
             )
-        return await self._fenced("push", self.subject.take(body), PUSH_TIMEOUT_S)
+        subject = self.subject
 
-    async def _fenced(self, what: str, call: Awaitable[R], timeout_s: float) -> R:
+        async def take() -> Mapping[str, object]:
+            answer = await subject.take(body)
+            if not isinstance(answer, Mapping):
+                raise PluginError(f"expected a mapping for an answer, got {type(answer).__name__}")
+            return answer
+
+        return await self._fenced("push", take(), PUSH_TIMEOUT_S)
+
+    async def _fenced(self, what: str, call: Coroutine[Any, Any, R], timeout_s: float) -> R:
         try:
-            async with self.context.clock.timeout(timeout_s):
-                return await call
+            return await bounded(self.name, call, clock=self.context.clock, timeout_s=timeout_s)
         except ActionError:
             raise
         except TimeoutError:
             raise ActionError(f"{self.name}/{what} took longer than {timeout_s:g} s") from None
-        except (Exception, SystemExit) as error:
+        except Exception as error:
             log.warning("%s/%s failed", self.name, what, exc_info=error)
-            raise ActionError(f"{self.name}/{what} failed: {plain(str(error))}") from error
+            raise ActionError(f"{self.name}/{what} failed: {in_words(error)}") from error
 
 
 def mount(
@@ -91,11 +108,12 @@ def mount(
         deliver(name, report)
 
     context = MachineContext(plan.machine, services, threads=threads, deliver=arrive, wish=wishes[name])
+    task = Quarantine(plugin, f"{name}: its task", services.clock, tells_each=True)
     if plan.kind is None:
         error = f"the plugin that offers the kind {plan.machine.kind!r} could not be loaded"
-        return Mounted(plan=plan, context=context, prober=None, subject=None, error=error)
+        return Mounted(plan=plan, context=context, prober=None, subject=None, error=error, quarantine=task)
     try:
-        subject = plan.kind.factory(plan.settings, context)
+        subject = owned(name, lambda: called(lambda: _build(plan, context)))
         prober = Prober(
             plan.machine,
             subject,
@@ -103,12 +121,23 @@ def mount(
             timeout=plan.timeout,
             threads=threads,
             deliver=arrive,
+            quarantine=Quarantine(plugin, f"{name}: its probes", services.clock),
         )
-    except (Exception, SystemExit) as problem:
+    except Exception as problem:
         log.exception("the machine %s cannot be built", name)
-        error = plain(f"{type(problem).__name__}: {problem}")
-        return Mounted(plan=plan, context=context, prober=None, subject=None, error=error)
-    return Mounted(plan=plan, context=context, prober=prober, subject=subject)
+        error = in_words(problem)
+        return Mounted(plan=plan, context=context, prober=None, subject=None, error=error, quarantine=task)
+    return Mounted(plan=plan, context=context, prober=prober, subject=subject, quarantine=task)
+
+
+def _build(plan: MachinePlan, context: MachineContext) -> object:
+    """Have the plugin build it, and look once at each ability: a hostile attribute shows here."""
+    if plan.kind is None:
+        raise PluginError("its plugin is not loaded")
+    subject = plan.kind.factory(plan.settings, context)
+    for ability in (Running, Login, Actions, Pushed):
+        isinstance(subject, ability)
+    return subject
 
 
 def build_notifier(plan: NotifierPlan, services: Services) -> Notifier:
@@ -123,8 +152,9 @@ def build_notifier(plan: NotifierPlan, services: Services) -> Notifier:
         services.outbound.open,
     )
     try:
-        notifier: Notifier = plan.kind.factory(plan.settings, context)
-    except (Exception, SystemExit) as problem:
+        factory, settings = plan.kind.factory, plan.settings
+        notifier: Notifier = called(lambda: factory(settings, context))
+    except Exception as problem:
         log.exception("the notifier %s cannot be built", plan.name)
-        raise PluginError(plain(f"{type(problem).__name__}: {problem}")) from problem
+        raise PluginError(in_words(problem)) from problem
     return notifier

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 
 from agent.abilities import Observer
 from agent.clock import Clock
+from agent.ownership import bounded
 from agent.runtime.publishing import Published
-
-log = logging.getLogger(__name__)
+from agent.runtime.quarantining import Quarantine
 
 TIMEOUT_S = 30.0
 
 
 class Observing:
-    """One observer; a slow one misses documents and holds up nobody."""
+    """One observer; a slow one misses documents and holds up nobody. `name` begins with its plugin's."""
 
     def __init__(self, name: str, observer: Observer, clock: Clock) -> None:
         self.name = name
+        plugin = name.partition(".")[0]
+        self.quarantine = Quarantine(plugin, f"observer {name}", clock, tells_each=True)
         self._observer = observer
         self._clock = clock
         self._latest: Published | None = None
@@ -35,5 +36,11 @@ class Observing:
             self._awake.clear()
             published, self._latest = self._latest, None
             if published is not None:
-                async with self._clock.timeout(TIMEOUT_S):
-                    await self._observer.observe(json.loads(published.body))
+                await self._observe(published)
+                self.quarantine.succeeded()
+
+    async def _observe(self, published: Published) -> None:
+        async def observe() -> None:
+            await self._observer.observe(json.loads(published.body))
+
+        await bounded(self.name, observe(), clock=self._clock, timeout_s=TIMEOUT_S)

@@ -18,6 +18,9 @@ from agent.web.routes import Route
 READ_ACTIONS = frozenset({"verify"})
 """Actions that change nothing by themselves, so that whoever may read may have them done."""
 
+RELEASE = "release"
+"""The core's own action of every machine: what is held against it is forgotten, and it is tried now."""
+
 HISTORY_LIMIT = 1_000
 
 
@@ -75,13 +78,19 @@ class System:
             return problem(401, "This needs a token of the scope control, or a session of the page.")
         if name not in self._agent.machines.mounted:
             return _no_machine(self._document())
-        known = sorted(self._agent.machines.mounted[name].plan.machine.actions)
+        if action == RELEASE:
+            self._agent.machines.release(name)
+            return self._done(name, "It is tried again now.")
+        known = sorted({*self._agent.machines.mounted[name].plan.machine.actions, RELEASE})
         if action not in known:
             return problem(404, f"{name} has no such action.", known=known)
         try:
             done = await self._agent.machines.act(name, action)
         except ActionError as error:
             return problem(409, str(error))
+        return self._done(name, done)
+
+    def _done(self, name: str, done: str) -> web.StreamResponse:
         part = self._document().machines[name]
         return reply({"done": done, "machine": {"name": name, **part.model_dump(mode="json")}})
 
