@@ -54,7 +54,9 @@ def run_agent(
     redactor = set_up_logs(blueprint.secrets, verbose=verbose, form=log_format)
     for warning in blueprint.warnings:
         click.echo(f"warning: {warning}", err=True)
-    asyncio.run(_run(blueprint, SystemClock(at), redactor))
+    from agent.runtime.lasting import run as run_lasting
+
+    run_lasting(_run(blueprint, SystemClock(at), redactor))
 
 
 async def _run(blueprint: Blueprint, clock: SystemClock, redactor: Redactor) -> None:

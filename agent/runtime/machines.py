@@ -8,7 +8,7 @@ from typing import Any
 from agent.abilities import Login, Pushed, Running
 from agent.clock import Clock
 from agent.config.blueprint import Blueprint
-from agent.errors import ActionError
+from agent.errors import ActionError, LoginError
 from agent.fence import called, fenced, in_words
 from agent.health.rules import MARKET, members
 from agent.model import CoreReason, Report, Status
@@ -103,6 +103,23 @@ class Machines:
             return self._clean(await self.mounted[name].act(action))
         except ActionError as error:
             raise ActionError(self._clean(str(error))) from error
+
+    async def begin_login(self, name: str, state: str, return_url: str) -> str:
+        """The broker's page to send a person to. Raises `LoginError`, whose text the person sees."""
+        try:
+            return await self.mounted[name].begin_login(state, return_url)
+        except LoginError as error:
+            raise LoginError(self._clean(str(error))) from error
+
+    async def complete_login(self, name: str, query: Mapping[str, str]) -> str:
+        """Have a login completed; it is a person's act, so the machine is let back. Raises `LoginError`."""
+        try:
+            said = await self.mounted[name].complete_login(query)
+        except LoginError as error:
+            raise LoginError(self._clean(str(error))) from error
+        if self.mounted[name].is_quarantined:
+            self.release(name)
+        return said
 
     async def take(self, name: str, body: Mapping[str, Any]) -> Mapping[str, object]:
         """Hand a machine what was pushed to it. Raises `ActionError`, or `KeyError` for no machine.

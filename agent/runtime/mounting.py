@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from agent.abilities import Actions, Login, Notifier, NotifierContext, Pushed, Running
 from agent.config.blueprint import MachinePlan, NotifierPlan
-from agent.errors import ActionError, PluginError
+from agent.errors import ActionError, LoginError, PluginError
 from agent.fence import called, in_words
 from agent.model import Report
 from agent.ownership import bounded, owned
@@ -25,6 +25,7 @@ R = TypeVar("R")
 
 ACTION_TIMEOUT_S = 30.0
 PUSH_TIMEOUT_S = 5.0
+LOGIN_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,13 @@ class Mounted:
     @property
     def plugin(self) -> str | None:
         return self.plan.kind.plugin if self.plan.kind is not None else None
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether its probes or its task are set aside."""
+        return self.quarantine.is_quarantined or (
+            self.prober is not None and self.prober.quarantine.is_quarantined
+        )
 
     @property
     def running(self) -> Running | None:
@@ -79,16 +87,49 @@ class Mounted:
 
         return await self._fenced("push", take(), PUSH_TIMEOUT_S)
 
-    async def _fenced(self, what: str, call: Coroutine[Any, Any, R], timeout_s: float) -> R:
+    async def begin_login(self, state: str, return_url: str) -> str:
+        """The broker's page to send a person to. Raises `LoginError`, whatever its plugin does."""
+        subject = self._login
+
+        async def begin() -> str:
+            target = await subject.begin(state, return_url)
+            if not isinstance(target, str) or not target.startswith(("https://", "http://")):
+                raise PluginError("the plugin gave no address of a web page")
+            return plain(target, limit=len(target))
+
+        return await self._fenced("login", begin(), LOGIN_TIMEOUT_S, LoginError)
+
+    async def complete_login(self, query: Mapping[str, str]) -> str:
+        """Have a login completed; returns a line for the person. Raises `LoginError`, as above."""
+        subject = self._login
+
+        async def complete() -> str:
+            return plain(str(await subject.complete(query)))
+
+        return await self._fenced("login", complete(), LOGIN_TIMEOUT_S, LoginError)
+
+    @property
+    def _login(self) -> Login:
+        if not isinstance(self.subject, Login):
+            raise LoginError(f"{self.name} has no login (its kind: {self.plan.machine.kind})")
+        return self.subject
+
+    async def _fenced(
+        self,
+        what: str,
+        call: Coroutine[Any, Any, R],
+        timeout_s: float,
+        kind: type[ActionError | LoginError] = ActionError,
+    ) -> R:
         try:
             return await bounded(self.name, call, clock=self.context.clock, timeout_s=timeout_s)
-        except ActionError:
+        except kind:
             raise
         except TimeoutError:
-            raise ActionError(f"{self.name}/{what} took longer than {timeout_s:g} s") from None
+            raise kind(f"{self.name}/{what} took longer than {timeout_s:g} s") from None
         except Exception as error:
             log.warning("%s/%s failed", self.name, what, exc_info=error)
-            raise ActionError(f"{self.name}/{what} failed: {in_words(error)}") from error
+            raise kind(f"{self.name}/{what} failed: {in_words(error)}") from error
 
 
 def mount(

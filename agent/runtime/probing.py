@@ -179,5 +179,5 @@ def stand_in(quarantine: Quarantine, reason: CoreReason, message: str, now: date
     """What the core says of a machine whose part has failed."""
     if not quarantine.is_quarantined:
         return unknown(reason, message, now)
-    report = unknown(CoreReason.QUARANTINED, quarantine.describe().capitalize(), now)
+    report = unknown(CoreReason.QUARANTINED, f"It is {quarantine.describe()}", now)
     return replace(report, next_change_at=quarantine.tried_again_at)
