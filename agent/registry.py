@@ -241,6 +241,20 @@ def load_plugins(enable: Sequence[str] = ()) -> Registry:
     return registry
 
 
+def load_plugin(name: str) -> Registry:
+    """Load one plugin alone. Raises `PluginError` when it cannot be loaded."""
+    registry = Registry()
+    if name in BUILT_IN:
+        registry.load(name, lambda: importlib.import_module(BUILT_IN[name]), origin="built in", version=None)
+    for point in _strangers():
+        if point.name == name:
+            registry.load(name, point.load, origin=_origin(point), version=_version(point))
+    listed = registry.plugins.get(name)
+    if listed is None or listed.error is not None:
+        raise PluginError(f"the plugin {name}: {listed.error if listed else 'it is not installed'}")
+    return registry
+
+
 def _strangers() -> list[EntryPoint]:
     """The installed entry points but our own; a built-in plugin's name cannot be taken."""
     return [point for point in entry_points(group=hookspecs.PROJECT) if point.name not in BUILT_IN]

@@ -22,6 +22,8 @@ from agent.health.rules import MARKET, Flapping, bind
 from agent.model import Machine
 from agent.registry import Registry, load_plugins
 
+MIB = 1 << 20
+
 
 def load(
     path: Path,
@@ -158,6 +160,8 @@ class _Binding:
             every=table.every,
             timeout=table.timeout,
             expect=table.expect,
+            isolated=table.isolation == "process",
+            memory=table.process_memory_mb * MIB if table.process_memory_mb is not None else None,
         )
 
     def _notifier(self, name: str, table: NotifierTable) -> NotifierPlan:

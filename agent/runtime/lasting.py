@@ -10,8 +10,6 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
-from agent.fence import in_words
-
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0
@@ -41,10 +39,10 @@ def _turn(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
     while True:
         try:
             return loop.run_until_complete(task)
-        except (SystemExit, KeyboardInterrupt) as error:
+        except (SystemExit, KeyboardInterrupt):
             if task.done():
                 raise
-            log.exception("a callback raised %s; the agent goes on", in_words(error))
+            log.exception("a callback would have ended the agent, which goes on")
 
 
 def _cancel_the_rest(loop: asyncio.AbstractEventLoop) -> None:

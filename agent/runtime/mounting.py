@@ -154,7 +154,7 @@ def mount(
         error = f"the plugin that offers the kind {plan.machine.kind!r} could not be loaded"
         return Mounted(plan=plan, context=context, prober=None, subject=None, error=error, quarantine=task)
     try:
-        subject = owned(name, lambda: called(lambda: _build(plan, context)))
+        subject = owned(name, lambda: called(lambda: _build(plan, context, services)))
         prober = Prober(
             plan.machine,
             subject,
@@ -163,6 +163,7 @@ def mount(
             threads=threads,
             deliver=arrive,
             quarantine=Quarantine(plugin, f"{name}: its probes", services.clock),
+            is_away=_away(plan, subject),
         )
     except Exception as problem:
         log.exception("the machine %s cannot be built", name)
@@ -171,14 +172,39 @@ def mount(
     return Mounted(plan=plan, context=context, prober=prober, subject=subject, quarantine=task)
 
 
-def _build(plan: MachinePlan, context: MachineContext) -> object:
-    """Have the plugin build it, and look once at each ability: a hostile attribute shows here."""
+def _build(plan: MachinePlan, context: MachineContext, services: Services) -> object:
+    """Have the plugin build it, and look once at each of its methods: a hostile attribute shows here."""
     if plan.kind is None:
         raise PluginError("its plugin is not loaded")
+    if plan.isolated:
+        return _apart(plan, context, services)
     subject = plan.kind.factory(plan.settings, context)
-    for ability in (Running, Login, Actions, Pushed):
-        isinstance(subject, ability)
+    for method in ("probe", "run", "begin", "complete", "act", "take"):
+        getattr(subject, method, None)
     return subject
+
+
+def _apart(plan: MachinePlan, context: MachineContext, services: Services) -> object:
+    """What stands for a machine in a process of its own; it is built there."""
+    from agent.runtime.isolated.remote import named_credentials, remote_class
+    from agent.runtime.isolated.wire import written
+
+    factory = plan.kind.factory if plan.kind is not None else None
+    return remote_class(factory)(
+        plan,
+        context,
+        values=services.journal.values_under(f"machine:{context.name}:"),
+        credentials=named_credentials(written(plan.settings), services.credentials),
+    )
+
+
+def _away(plan: MachinePlan, subject: object) -> Callable[[], bool]:
+    """Whether there is a process to ask; a machine within the agent's own is never away."""
+    if not plan.isolated:
+        return lambda: False
+    from agent.runtime.isolated.remote import Remote
+
+    return lambda: isinstance(subject, Remote) and subject.is_away
 
 
 def build_notifier(plan: NotifierPlan, services: Services) -> Notifier:

@@ -30,7 +30,7 @@ class Counts:
     merged: int = 0
     failed: int = 0
     held: int = 0
-    """Those that were not begun because the machine is set aside."""
+    """Those that were not begun because the machine is set aside, or its process is away."""
 
 
 class Prober:
@@ -46,7 +46,9 @@ class Prober:
         threads: Threads,
         deliver: Callable[[Report], None],
         quarantine: Quarantine | None = None,
+        is_away: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_away = is_away
         self.quarantine = quarantine or Quarantine(None, f"{machine.name}: probes", clock)
         self._machine = machine
         self._probe: Callable[[], Any] = subject.probe  # type: ignore[attr-defined]
@@ -100,7 +102,7 @@ class Prober:
             await asyncio.wait(pending, timeout=1)
 
     def _start_unless_held(self) -> None:
-        if self.quarantine.holds:
+        if self.quarantine.holds or self._is_away():
             self.counts.held += 1
             return
         with ours():

@@ -8,6 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from agent.clock import Clock
+from agent.errors import PluginError
 from agent.fence import called, fenced, in_words
 from agent.runtime.quarantining import Quarantine
 
@@ -77,7 +78,8 @@ class Supervisor:
                 pause = FIRST_PAUSE_S
             if crash is not None:
                 self.crashes[name] = self.crashes.get(name, 0) + 1
-                log.error("%s failed and starts again: %s", name, in_words(crash), exc_info=crash)
+                trace = None if isinstance(crash, PluginError) else crash
+                log.error("%s failed and starts again: %s", name, in_words(crash), exc_info=trace)
                 if failed is not None:
                     failed(crash)
             await self._rest(random.uniform(pause / 2, pause), quarantine)

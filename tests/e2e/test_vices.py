@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def _short(document: Any) -> str:
 
 
 @pytest.fixture
-async def beset(open_desk, tmp_path) -> AsyncIterator[Beset]:
+async def beset(open_desk, tmp_path) -> Beset:
     site, notices = tmp_path / "site", tmp_path / "notices.jsonl"
     site.mkdir()
     names = install(site)
@@ -65,7 +65,7 @@ async def beset(open_desk, tmp_path) -> AsyncIterator[Beset]:
         + f'[notifiers.told]\nkind = "told"\npath = "{notices}"\n'
     )
     desk = await open_desk(environment={"PYTHONPATH": str(site)})
-    yield Beset(desk, notices)
+    return Beset(desk, notices)
 
 
 REASONS = {
