@@ -254,6 +254,29 @@ class Complete(Protocol):
     complete: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRequest:
+    """A request at an address of a plugin's own.
+
+    `parts` has what stood at the `{names}` of its path, `body` the JSON object of a request that
+    has one, `machines` what the plugin itself has built within the agent's process, by name.
+    """
+
+    method: str
+    parts: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any] | None
+    machines: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteAnswer:
+    """An answer: a text, sent as plain text, or anything else that JSON has."""
+
+    body: object
+    status: int = 200
+
+
 class Observer(Protocol):
     """Is told of each published document, as its JSON, from a queue of its own."""
 

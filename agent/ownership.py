@@ -65,7 +65,8 @@ async def bounded(owner: str, call: Coroutine[Any, Any, R], *, clock: Clock, tim
 class Ownership:
     """The tasks that machines have started by themselves, by machine, referenced until they are done."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
         self._tasks: dict[asyncio.Task[Any], str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self.counts: Counter[str] = Counter()
@@ -93,9 +94,9 @@ class Ownership:
         owner = _owner.get()
         if owner is None:
             return asyncio.Task(coro, loop=loop, **more)
-        if self.counts[owner] >= LIMIT:
+        if self.counts[owner] >= self._limit:
             coro.close()
-            raise RuntimeError(f"{owner} has {LIMIT} tasks running; await some of them, or end them")
+            raise RuntimeError(f"{owner} has {self._limit} tasks running; await some of them, or end them")
         task: asyncio.Task[R] = asyncio.Task(Contained(coro), loop=loop, **more)
         self._tasks[task] = owner
         self.counts[owner] += 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ import pluggy
 from pydantic import BaseModel
 
 from agent import hookspecs
-from agent.abilities import Observer
+from agent.abilities import Observer, RouteAnswer, RouteRequest
 from agent.errors import PluginError
 from agent.fence import called, in_words
 
@@ -27,6 +28,12 @@ BUILT_IN = {
     "notifiers": "plugins.notifiers",
 }
 """The built-in plugins by name; they come in by the same door as any other."""
+
+METHODS = ("GET", "POST", "PUT", "DELETE")
+SCOPES = ("public", "read", "control", "push")
+"""What a plugin's route may ask of its caller."""
+
+_PATH = re.compile(r"(/([a-z0-9][a-z0-9._-]*|\{[a-z][a-z0-9_]*\}))*", re.IGNORECASE)
 
 RESERVED_KINDS = frozenset({"agent"})
 
@@ -65,6 +72,17 @@ class OfferedRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedRoute:
+    """An address of a plugin's own; `path` begins with `/plugins/NAME`."""
+
+    plugin: str
+    method: str
+    path: str
+    handler: Callable[[RouteRequest], Awaitable[RouteAnswer]]
+    scope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
     """An installed plugin as it is listed: `loaded`, `available` (not named) or `failed`.
 
@@ -87,6 +105,7 @@ class _Offers:
     machines: dict[str, MachineKind] = field(default_factory=dict)
     notifiers: dict[str, NotifierKind] = field(default_factory=dict)
     rules: list[OfferedRule] = field(default_factory=list)
+    routes: dict[tuple[str, str], OfferedRoute] = field(default_factory=dict)
     observers: dict[str, Observer] = field(default_factory=dict)
     commands: list[click.Command] = field(default_factory=list)
 
@@ -122,6 +141,29 @@ class _Offers:
     ) -> None:
         self.rules.append(OfferedRule(dict(rule), before, after))
 
+    def route(
+        self,
+        method: str,
+        path: str,
+        handler: Callable[[RouteRequest], Awaitable[RouteAnswer]],
+        *,
+        scope: str = "read",
+    ) -> None:
+        if method not in METHODS or scope not in SCOPES or not _PATH.fullmatch(path):
+            raise PluginError(
+                f"the route {method!r} {path!r} ({scope!r}): expected a method of {', '.join(METHODS)}, "
+                f'a path such as "/orders/{{id}}", and a scope of {", ".join(SCOPES)}'
+            )
+        if (method, path) in self.routes:
+            raise PluginError(f"the route {method} {path} is offered twice")
+        self.routes[method, path] = OfferedRoute(
+            plugin=self.plugin,
+            method=method,
+            path=f"/plugins/{self.plugin}{path}",
+            handler=handler,
+            scope=scope,
+        )
+
     def observer(self, name: str, observer: Observer) -> None:
         self.observers[f"{self.plugin}.{name}"] = observer
 
@@ -136,6 +178,7 @@ class Registry:
         self.machines: dict[str, MachineKind] = {}
         self.notifiers: dict[str, NotifierKind] = {}
         self.rules: list[OfferedRule] = []
+        self.routes: list[OfferedRoute] = []
         self.observers: dict[str, Observer] = {}
         self.commands: dict[str, click.Command] = {}
         self.plugins: dict[str, Installed] = {}
@@ -180,6 +223,7 @@ class Registry:
             ("openbell_state_machines", offers.machine),
             ("openbell_notifiers", offers.notifier),
             ("openbell_rules", offers.rule),
+            ("openbell_routes", offers.route),
             ("openbell_observers", offers.observer),
             ("openbell_commands", offers.command),
         ):
@@ -199,6 +243,7 @@ class Registry:
         self.machines |= offers.machines
         self.notifiers |= offers.notifiers
         self.rules += offers.rules
+        self.routes += offers.routes.values()
         self.observers |= offers.observers
         for command in offers.commands:
             self.commands.setdefault(command.name or "", command)

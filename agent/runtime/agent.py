@@ -83,9 +83,9 @@ class Agent:
         self._redactor = redactor or Redactor(blueprint.secrets)
         self._observers: list[Observing] = []
         self._ownership = Ownership()
-        self._conduct = Conduct(clock, self._ownership.counts, self.clean)
-        self._stalls = StallWatch(clock, blueprint.registry.packages, self._conduct.stalled)
-        self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now(), self._conduct)
+        self.conduct = Conduct(clock, self._ownership.counts, self.clean)
+        self._stalls = StallWatch(clock, blueprint.registry.packages, self.conduct.stalled)
+        self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now(), self.conduct)
         self.machines = Machines(
             blueprint, clock=clock, deliver=self._deliver, clean=self.clean, wellbeing=self.wellbeing
         )
@@ -259,8 +259,8 @@ class Agent:
         self.wellbeing.changed = self._check_self
         self.wellbeing.deadman = self._make_deadman()
         observers = [observing.quarantine for observing in self._observers]
-        self._conduct.changed = self._check_self
-        self._conduct.watch(self.machines.mounted, [*self.machines.quarantines, *observers])
+        self.conduct.changed = self._check_self
+        self.conduct.watch(self.machines.mounted, [*self.machines.quarantines, *observers])
 
     def _make_deadman(self) -> DeadMan | None:
         wanted = self.blueprint.settings.deadman

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.clock import Clock
@@ -36,12 +36,19 @@ class Conduct:
         self._seen: _Seen | None = None
         self._stalls = 0
 
-    def watch(self, machines: Mapping[str, Mounted], quarantines: Sequence[Quarantine]) -> None:
+    def watch(self, machines: Mapping[str, Mounted], quarantines: Iterable[Quarantine]) -> None:
         """From now on, look at these."""
         self._machines = machines
-        self._quarantines = list(quarantines)
-        for one in self._quarantines:
-            one.changed = self.changed
+        self.add(quarantines)
+
+    def add(self, quarantines: Iterable[Quarantine]) -> None:
+        """And at these."""
+        for one in quarantines:
+            one.changed = self._tell
+            self._quarantines.append(one)
+
+    def _tell(self) -> None:
+        self.changed()
 
     def stalled(self, stall: Stall) -> None:
         """The loop was held up. A probe of the plugin's that is under way answers for it."""

@@ -15,6 +15,7 @@ from agent.web.login_link import LoginLink
 from agent.web.metrics import Metrics
 from agent.web.notices import Notices
 from agent.web.page import Page
+from agent.web.plugin_routes import PluginRoutes
 from agent.web.push import Push
 from agent.web.routes import add_routes
 from agent.web.steering import Steering
@@ -43,6 +44,7 @@ class WebServer:
             LoginLink(agent, login),
             Push(agent),
             Metrics(agent),
+            PluginRoutes(agent),
             Page(access),
             self._streams,
         )

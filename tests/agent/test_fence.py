@@ -77,7 +77,7 @@ async def test_a_call_that_ignores_its_cancel_is_left_behind_at_its_timeout() ->
 
 @pytest.fixture
 async def ownership():
-    found = Ownership()
+    found = Ownership(limit=10)
     found.watch(asyncio.get_running_loop())
     yield found
     await found.end()
@@ -119,9 +119,7 @@ async def test_a_task_that_is_cancelled_before_it_began_leaves_no_warning(owners
         await task
 
 
-async def test_there_is_an_end_to_how_many_tasks_a_machine_may_leave(ownership, monkeypatch) -> None:
-    monkeypatch.setattr("agent.ownership.LIMIT", 10)
-
+async def test_there_is_an_end_to_how_many_tasks_a_machine_may_leave(ownership) -> None:
     def leak() -> None:
         for _ in range(11):
             asyncio.get_running_loop().create_task(asyncio.sleep(3600))
