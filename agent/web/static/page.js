@@ -500,6 +500,7 @@ function drawMachine({ made, slots }, name, machine) {
   say(slots.message, capitalized(machine.message));
   show(slots.note, look.note);
   drawAges(slots, machine);
+  drawPanel(slots, machine.attributes.panel);
   drawMeasures(slots, machine);
   const wantsLogin = machine.role === "auth" && machine.state !== "VALID";
   link(slots.login, wantsLogin ? `/api/auth/login?machine=${encodeURIComponent(name)}` : null);
@@ -548,6 +549,19 @@ function drawMeasures(slots, machine) {
   fill(slots.measures, measures.filter(isTimed).map(measure), row);
   fill(slots.details, details, row);
   slots.more.hidden = details.length === 0;
+}
+
+/** What the machine's plugin wants seen: its texts and numbers as they are, never as markup. */
+function drawPanel(slots, panel) {
+  const values = Object.entries(panel?.values ?? {});
+  show(slots["panel-title"], panel?.title);
+  fill(slots.panel, values.map(([name, value]) => [name, typeof value === "number" ? number(value, 2) : told(value)]), row);
+}
+
+/** A value of a panel in words. */
+function told(value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return value ?? "–";
 }
 
 function row([name, value]) {
