@@ -17,6 +17,7 @@ from agent.ownership import ours, owned
 from agent.runtime.border import admit, unknown
 from agent.runtime.inlet import Inlet
 from agent.runtime.outbound import Outbound
+from agent.runtime.pacing import paced
 from agent.runtime.threads import Threads
 from agent.store.journal import Entry, Journal
 from agent.watched import Watched
@@ -28,14 +29,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 VALUE_LIMIT = 64_000
+VALUES_LIMIT = 256
+"""So many values may one machine keep: nobody fills the disk."""
 
 
 class JournaledValues:
-    """A `KeyValue` whose values are kept in the journal, under a prefix of their owner's."""
+    """A `KeyValue` whose values are kept in the journal, under a prefix of their owner's.
 
-    def __init__(self, journal: Journal, owner: str) -> None:
+    `limit` is how many there may be.
+    """
+
+    def __init__(self, journal: Journal, owner: str, limit: int | None = None) -> None:
         self._journal = journal
         self._owner = owner
+        self._limit = limit
 
     def get(self, key: str) -> str | None:
         return self._journal.value(f"{self._owner}:{key}")
@@ -43,7 +50,12 @@ class JournaledValues:
     def put(self, key: str, value: str) -> None:
         if len(value) > VALUE_LIMIT:
             raise PluginError(f"the value under {key!r} is larger than {VALUE_LIMIT} characters")
+        if self._limit is not None and self.get(key) is None and self._count() >= self._limit:
+            raise PluginError(f"there are {self._limit} values already; {key!r} is not stored")
         self._journal.append(Entry(values=((f"{self._owner}:{key}", value),)))
+
+    def _count(self) -> int:
+        return len(self._journal.values_under(f"{self._owner}:"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +84,10 @@ class MachineContext:
         self.name = machine.name
         self.group = machine.group
         self.clock = services.clock
-        self.log = logging.getLogger(f"openbell.{machine.name}")
+        self.log = paced(logging.getLogger(f"openbell.{machine.name}"), services.clock)
         self.surroundings = services.surroundings
         self.expectation: Watched[Expectation] = Watched(Expectation.NOTHING)
-        self.store: KeyValue = JournaledValues(services.journal, f"machine:{machine.name}")
+        self.store: KeyValue = JournaledValues(services.journal, f"machine:{machine.name}", VALUES_LIMIT)
         self._machine = machine
         self._services = services
         self._threads = threads

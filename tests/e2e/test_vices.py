@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ DEADLINE_S = 30.0
 class Beset:
     """A desk with all of them, and the file of a notifier that does its work."""
 
-    def __init__(self, desk: Any, notices: Path) -> None:
+    def __init__(self, desk: Any, notices: Path, environment: dict[str, str]) -> None:
         self.desk = desk
+        self.environment = environment
         self.notices = notices
 
     async def seen(self, holds: Callable[[Any, Any], bool]) -> Any:
@@ -64,8 +66,8 @@ async def beset(open_desk, tmp_path) -> Beset:
         + '[notifiers.mute]\nkind = "mute"\ntimeout = "1s"\n'
         + f'[notifiers.told]\nkind = "told"\npath = "{notices}"\n'
     )
-    desk = await open_desk(environment={"PYTHONPATH": str(site)})
-    return Beset(desk, notices)
+    environment = {"PYTHONPATH": str(site)}
+    return Beset(await open_desk(environment=environment), notices, environment)
 
 
 REASONS = {
@@ -91,7 +93,7 @@ ERRORS = {
 """What the agent says of a plugin whose vice is another."""
 
 
-async def test_each_vice_costs_its_plugin_alone_and_the_document_names_it(beset) -> None:
+async def test_each_vice_costs_its_plugin_alone_and_the_document_names_it(beset, start) -> None:
     desk = beset.desk
     blocked = await beset.seen(lambda d, p: "held up the event loop" in (p["blocks"]["error"] or ""))
     assert "vice_blocks" in str([p["error"] for p in blocked["agent"]["plugins"]])
@@ -118,6 +120,13 @@ async def test_each_vice_costs_its_plugin_alone_and_the_document_names_it(beset)
     await desk.sim("feed", fault="stall")
     await desk.code("FEED_STALE")
     await desk.eventually(lambda: "FEED_STALE" in beset.told())
+
+    config = str(desk.folder / "agent.toml")
+    listed = await start("plugins", "-c", config, "--url", desk.url, environment=beset.environment)
+    assert await listed.ended() == 0
+    said = "".join(listed.output)
+    for name, state in (("raises", "quarantined"), ("steady", "loaded"), ("unloadable", "failed")):
+        assert re.search(rf"^{name} +{state} ", said, re.MULTILINE), said
 
     control = desk.control()
     status, answer = await desk.post("/api/system/health/bombs/poke", headers=control)

@@ -553,13 +553,12 @@ function drawMeasures(slots, machine) {
 
 /** What the machine's plugin wants seen: its texts and numbers as they are, never as markup. */
 function drawPanel(slots, panel) {
-  const values = Object.entries(panel?.values ?? {});
   show(slots["panel-title"], panel?.title);
-  fill(slots.panel, values.map(([name, value]) => [name, typeof value === "number" ? number(value, 2) : told(value)]), row);
+  fill(slots.panel, Object.entries(panel?.values ?? {}).map(([name, value]) => [name, inPanel(value)]), row);
 }
 
-/** A value of a panel in words. */
-function told(value) {
+function inPanel(value) {
+  if (typeof value === "number") return number(value, 2);
   if (typeof value === "boolean") return value ? "yes" : "no";
   return value ?? "–";
 }
