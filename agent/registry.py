@@ -249,10 +249,11 @@ class Registry:
             self.commands.setdefault(command.name or "", command)
 
 
-def load_plugins(enable: Sequence[str] = ()) -> Registry:
+def load_plugins(enable: Sequence[str] = (), refused: str | None = None) -> Registry:
     """Load the built-in plugins and the installed ones that `enable` names; list all the others.
 
-    A name that is not installed is listed as failed, like a plugin that cannot be imported.
+    A name that is not installed is listed as failed, like a plugin that cannot be imported, and
+    like each installed one where `refused` says why none is to be imported.
     """
     registry = Registry()
     for name, module in BUILT_IN.items():
@@ -262,6 +263,9 @@ def load_plugins(enable: Sequence[str] = ()) -> Registry:
     for name in enable:
         if name in strangers:
             point = strangers[name]
+            if refused is not None:
+                registry.plugins[name] = _refused(point, refused)
+                continue
             registry.packages[name] = point.module.partition(".")[0]
             registry.load(
                 name, point.load, origin=_origin(point), version=_version(point), location=_location(point)
@@ -284,6 +288,12 @@ def load_plugins(enable: Sequence[str] = ()) -> Registry:
                 location=_location(point),
             )
     return registry
+
+
+def _refused(point: EntryPoint, why: str) -> Installed:
+    return Installed(
+        name=point.name, state="failed", origin=_origin(point), version=_version(point), error=why
+    )
 
 
 def load_plugin(name: str) -> Registry:

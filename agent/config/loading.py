@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,12 @@ def load(
     environment: Mapping[str, str] | None = None,
     *,
     overrides: Mapping[tuple[str, ...], Any] | None = None,
+    refuse: Callable[[Path], str | None] = lambda folder: None,
 ) -> Blueprint:
     """The blueprint of a file. Raises `ConfigError` with every problem that was found, a line each.
 
-    `overrides` are values, by their place, that win over the file's.
+    `overrides` are values, by their place, that win over the file's. `refuse` says of the data
+    folder why no third-party plugin is to be imported, if so.
     """
     document = read(path)
     values, secrets = resolve(
@@ -46,7 +48,8 @@ def load(
     for place, value in (overrides or {}).items():
         _put(values, place, value)
     settings = _settings(document, values)
-    registry = load_plugins(settings.plugins.enable)
+    refused = refuse((path.parent / settings.data).resolve())
+    registry = load_plugins(settings.plugins.enable, refused)
     return _Binding(document, settings, registry).blueprint(secrets)
 
 

@@ -32,7 +32,6 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         loop.run_until_complete(loop.shutdown_asyncgens())
         asyncio.set_event_loop(None)
         loop.close()
-    _leave_blocked_threads()
 
 
 def _turn(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
@@ -58,8 +57,8 @@ def _cancel_the_rest(loop: asyncio.AbstractEventLoop) -> None:
         task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
-def _leave_blocked_threads() -> None:
-    """The interpreter would wait for ever for a thread of a plugin's that blocks."""
+def leave_blocked_threads() -> None:
+    """End the program, if a thread of a plugin's blocks: the interpreter would wait for it for ever."""
     blocked = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
     for thread in blocked:
         thread.join(PATIENCE_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -62,3 +63,32 @@ async def test_it_ends_with_an_agent_that_is_killed(open_desk, tmp_path) -> None
     finally:
         asyncio.get_running_loop().remove_reader(handle)
         os.close(handle)
+
+
+async def test_after_three_crashes_the_agent_starts_without_the_plugin_that_makes_it_crash(
+    start, open_desk, tmp_path
+) -> None:
+    site, folder = tmp_path / "site", tmp_path / "desk"
+    info = site / "openbell_deadly-0.1.dist-info"
+    info.mkdir(parents=True)
+    folder.mkdir()
+    (site / "deadly_machine.py").write_text("import ctypes\nctypes.string_at(0)\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openbell-deadly\nVersion: 0.1\n")
+    (info / "entry_points.txt").write_text("[openbell]\ndeadly = deadly_machine\n")
+    (folder / "agent.toml").write_text(
+        SHIPPED.split("# --- what makes the desk ready")[0]
+        + '[plugins]\nenable = ["deadly"]\n[machines.deadly]\nkind = "deadly"\n'
+    )
+    environment = {"PYTHONPATH": str(site)}
+    arguments = ("demo", "--port", "0", "--broker-port", "0", "--data-dir", str(folder))
+    for _ in range(3):
+        crashed = await start(*arguments, environment=environment)
+        assert await crashed.ended() == -signal.SIGSEGV
+    desk = await open_desk(environment=environment)
+    document = await desk.until(lambda d: d["machines"]["deadly"]["reason"] == "PLUGIN_ERROR")
+    [listed] = [one for one in document["agent"]["plugins"] if one["name"] == "deadly"]
+    assert (listed["state"], "ended abruptly 3 times" in listed["error"]) == ("failed", True)
+    await desk.login()
+    await desk.until(lambda d: d["ready"])
+    assert await desk.program.stop() == 0
+    assert not (folder / "data" / "unended-starts.json").exists()

@@ -54,6 +54,7 @@ async def main():
 
 lasting.PATIENCE_S = 0.2
 lasting.run(main())
+lasting.leave_blocked_threads()
 """
 
 
