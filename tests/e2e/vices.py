@@ -45,6 +45,10 @@ MACHINES = {
                 except asyncio.CancelledError:
                     pass
     """,
+    "sleeps": """
+        def probe(self):
+            time.sleep(3600)
+    """,
     "raises": """
         async def probe(self):
             raise ValueError("broken inside")
@@ -71,7 +75,7 @@ MACHINES = {
     "blocks": """
         async def probe(self):
             if self.count == 0:
-                time.sleep(2.5)
+                time.sleep(1.8)
             return self.fine()
     """,
     "floods": """

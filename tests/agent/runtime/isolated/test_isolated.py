@@ -154,7 +154,7 @@ def run_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     async def running(*kinds: str, more: str = "") -> AsyncIterator[Bench]:
         tables = "".join(
             f'[machines.{kind}]\nkind = "{kind}"\nisolation = "process"\nevery = "300ms"\n'
-            f'timeout = "2s"\n{more}'
+            f'timeout = "1s"\n{more}'
             for kind in kinds
         )
         config = tmp_path / "agent.toml"
