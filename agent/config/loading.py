@@ -17,6 +17,7 @@ from agent.config.reading import Document, read
 from agent.config.schema import AgentSettings, MachineTable, NotifierTable
 from agent.config.secrets import open_files, resolve
 from agent.errors import ConfigError
+from agent.fence import called
 from agent.health import self_check
 from agent.health.rules import MARKET, Flapping, bind
 from agent.model import Machine
@@ -186,9 +187,13 @@ class _Binding:
     ) -> BaseModel | None:
         """The plugin's settings from its part of the table."""
         try:
-            settings = model.model_validate(table.own)
+            settings = called(lambda: model.model_validate(table.own))
         except ValidationError as error:
             self._complaints += complain(error, self._document, place, model, type(table))
+            return None
+        except Exception as error:  # noqa: BLE001 - a validator is its plugin's code
+            kind = type(error.__cause__ or error).__name__  # its text may quote a secret
+            self._complain(place, f"its plugin's check, {model.__name__}, is broken: it raised {kind}")
             return None
         wanted = getattr(settings, "credential", None)
         if isinstance(wanted, str) and wanted not in self._settings.credentials:

@@ -21,6 +21,7 @@ from agent.model import UNKNOWN, CoreReason, Machine, Report
 from agent.text import plain
 
 ATTRIBUTES_LIMIT = 64_000
+MEASURES_LIMIT = 200
 PANEL = "panel"
 """The attribute that the page shows as a panel: `{"title": …, "values": {label: text or number}}`."""
 
@@ -44,7 +45,7 @@ class _Incoming(BaseModel):
     valid_for: timedelta | None
     next_change_at: AwareDatetime | None
     attributes: dict[str, JsonValue]
-    measures: dict[str, float]
+    measures: Annotated[dict[str, float], Field(max_length=MEASURES_LIMIT)]
 
 
 class _Panel(BaseModel):
@@ -69,8 +70,9 @@ def admit(machine: Machine, report: object, now: datetime) -> Report:
     _check_declared(machine, incoming)
     if incoming.observed_at > now + LEAD_LIMIT:
         raise PluginError(f"observed_at is {incoming.observed_at - now} in the future")
-    if len(repr(incoming.attributes)) > ATTRIBUTES_LIMIT:
-        raise PluginError(f"attributes are larger than {ATTRIBUTES_LIMIT} characters")
+    for name, part in (("attributes", incoming.attributes), ("measures", incoming.measures)):
+        if len(repr(part)) > ATTRIBUTES_LIMIT:
+            raise PluginError(f"{name} are larger than {ATTRIBUTES_LIMIT} characters")
     if PANEL in incoming.attributes:
         incoming.attributes[PANEL] = _panel(incoming.attributes[PANEL])
     return Report(

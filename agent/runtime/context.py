@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+TOKEN_CHARACTERS = 2_000
+"""So many characters of attributes count for one more report: large ones come in more slowly."""
+
 VALUE_LIMIT = 64_000
 VALUES_LIMIT = 256
 """So many values may one machine keep: nobody fills the disk."""
@@ -125,6 +128,7 @@ class MachineContext:
             )
         else:
             self._is_spoilt = False
+        self.reports.charge(len(repr(admitted.attributes)) / TOKEN_CHARACTERS)
         with ours():
             asyncio.get_running_loop().call_soon(self._deliver, admitted)
 

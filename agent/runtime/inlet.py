@@ -38,6 +38,10 @@ class Inlet(Generic[T]):
         self._waiting.append(value)
         self._clock.call_later((1 - self._tokens) / PER_S, self._let_in)
 
+    def charge(self, tokens: float) -> None:
+        """Let what was taken in count for more than one."""
+        self._tokens -= tokens
+
     def _refill(self) -> None:
         now_s = self._clock.monotonic()
         self._tokens = min(BURST, self._tokens + (now_s - self._counted_s) * PER_S)
@@ -45,5 +49,5 @@ class Inlet(Generic[T]):
 
     def _let_in(self) -> None:
         self._refill()
-        self._tokens = max(0.0, self._tokens - 1)
+        self._tokens -= 1
         self._take(self._waiting.pop())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -81,8 +82,7 @@ class Machines:
                 supervisor.keep(one.name, run, failed=self._crashed(one), quarantine=one.quarantine)
 
     async def stop(self) -> None:
-        for prober in self.probers:
-            await prober.stop()
+        await asyncio.gather(*(prober.stop() for prober in self.probers))
 
     def ask(self, name: str) -> None:
         """Have a machine probed soon; nothing where there is none of that name."""

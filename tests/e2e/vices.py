@@ -108,6 +108,13 @@ MACHINES = {
         async def act(self, action):
             raise KeyboardInterrupt
     """,
+    "subscribes": """
+        def __init__(self, settings, context):
+            super().__init__(settings, context)
+            context.expectation.subscribe(self.leave)
+        def leave(self, expectation):
+            raise SystemExit(6)
+    """,
     "unbuildable": """
         def __init__(self, settings, context):
             raise SystemExit("no such device")

@@ -40,6 +40,8 @@ class Hostile:
         pytest.param({"attributes": {"x": object()}}, "attributes", id="no JSON"),
         pytest.param({"attributes": {"x": Hostile()}}, "attributes", id="a hostile repr"),
         pytest.param({"attributes": {"x": "y" * 70_000}}, "larger", id="too large"),
+        pytest.param({"measures": {"x" * 70_000: 1.0}}, "larger", id="a name too large"),
+        pytest.param({"measures": {f"x{n}": 1.0 for n in range(201)}}, "measures", id="too many measures"),
         pytest.param({"message": None}, "message", id="no text"),
     ],
 )

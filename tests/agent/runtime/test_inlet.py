@@ -39,3 +39,15 @@ async def test_after_a_calm_a_burst_passes_again() -> None:
     for number in range(BURST):
         inlet.put(number)
     assert taken == list(range(BURST))
+
+
+async def test_what_was_charged_more_makes_the_next_one_wait_longer() -> None:
+    clock, taken = ManualClock(), []
+    inlet = Inlet(clock, taken.append)
+    inlet.put("large")
+    inlet.charge(BURST + 3)
+    inlet.put("next")
+    await clock.advance(2.49)
+    assert taken == ["large"]
+    await clock.advance(0.02)
+    assert taken == ["large", "next"]
