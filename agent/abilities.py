@@ -93,8 +93,13 @@ class Credential(Protocol):
         ...
 
 
+VALUE_LIMIT = 64_000
+VALUES_LIMIT = 256
+"""So many values may one machine keep: nobody fills the disk."""
+
+
 class KeyValue(Protocol):
-    """A small store of a plugin's own; values are JSON texts of up to 64 kB."""
+    """A small store of a plugin's own: up to 256 JSON texts of up to 64 kB."""
 
     def get(self, key: str) -> str | None: ...
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from agent.abilities import Credential, KeyValue, Surroundings
+from agent.abilities import VALUE_LIMIT, VALUES_LIMIT, Credential, KeyValue, Surroundings
 from agent.clock import Clock
 from agent.errors import ConfigError, PluginError
 from agent.fence import called, fenced, in_words
@@ -30,10 +30,6 @@ R = TypeVar("R")
 
 TOKEN_CHARACTERS = 2_000
 """So many characters of attributes count for one more report: large ones come in more slowly."""
-
-VALUE_LIMIT = 64_000
-VALUES_LIMIT = 256
-"""So many values may one machine keep: nobody fills the disk."""
 
 
 class JournaledValues:

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from agent.abilities import CredentialState, Secret, Surroundings, Verdict
+from agent.abilities import VALUE_LIMIT, VALUES_LIMIT, CredentialState, Secret, Surroundings, Verdict
 from agent.clock import SystemClock
-from agent.errors import AgentError, ConfigError
+from agent.errors import AgentError, ConfigError, PluginError
 from agent.fence import fenced, in_words
 from agent.model import Expectation, Report
 from agent.runtime.inlet import Inlet
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-VALUE_LIMIT = 64_000
 
 
 class HandedContext:
@@ -107,7 +105,9 @@ class HandedValues:
 
     def put(self, key: str, value: str) -> None:
         if len(value) > VALUE_LIMIT:
-            raise AgentError(f"the value of {key!r} is larger than {VALUE_LIMIT} characters")
+            raise PluginError(f"the value under {key!r} is larger than {VALUE_LIMIT} characters")
+        if key not in self._values and len(self._values) >= VALUES_LIMIT:
+            raise PluginError(f"there are {VALUES_LIMIT} values already; {key!r} is not stored")
         self._values[key] = value
         self._wire.send(say="put", key=key, value=value)
 

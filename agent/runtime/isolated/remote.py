@@ -113,6 +113,7 @@ class Remote:
             if said in ("crashed", "ended"):
                 return f"its task failed: {message['text']}" if said == "crashed" else ""
             self._hear[said](message)
+            await self._context.clock.sleep(0)  # a flood of messages lets others have their turn
         with suppress(TimeoutError):
             async with self._context.clock.timeout(GRACE_S):
                 how = await process.ended()

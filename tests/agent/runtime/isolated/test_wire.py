@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.abilities import VALUE_LIMIT, VALUES_LIMIT
+from agent.errors import PluginError
+from agent.runtime.isolated.handed import HandedValues
 from agent.runtime.isolated.process import in_words
 from agent.runtime.isolated.wire import LARGEST, Wire, WireError, written
 from agent.settings import Duration, SecretText, Settings
@@ -90,3 +93,14 @@ def test_settings_are_read_again_as_they_were() -> None:
 )
 def test_how_a_process_ended_is_told_in_words(code, words) -> None:
     assert in_words(code) == words
+
+
+async def test_a_machines_store_has_the_same_bounds_in_its_own_process(ends) -> None:
+    wire, _ = ends
+    values = HandedValues({f"key {n}": "" for n in range(VALUES_LIMIT)}, wire)
+    values.put("key 1", "x")
+    assert values.get("key 1") == "x"
+    with pytest.raises(PluginError, match="256 values already"):
+        values.put("one more", "x")
+    with pytest.raises(PluginError, match="larger than"):
+        values.put("key 1", "x" * (VALUE_LIMIT + 1))
