@@ -53,13 +53,14 @@ def run_agent(
     """Load a configuration and run it to its end. Raises `AgentError` when it cannot be started."""
     starts = Starts(SystemClock().wall())
     try:
-        _run_loaded(load(config, overrides=overrides, refuse=starts.begin), at, verbose)
+        blueprint = load(config, overrides=overrides, refuse=starts.begin)
+        _run_loaded(blueprint, at, verbose, log_format)
     finally:
         starts.end()
     leave_blocked_threads()
 
 
-def _run_loaded(blueprint: Blueprint, at: datetime | None, verbose: bool) -> None:
+def _run_loaded(blueprint: Blueprint, at: datetime | None, verbose: bool, log_format: Format) -> None:
     if at is not None and blueprint.settings.environment != "simulated":
         raise ConfigError('--at is for environment = "simulated" only: a live broker has the real time')
     redactor = set_up_logs(blueprint.secrets, verbose=verbose, form=log_format)
