@@ -20,7 +20,7 @@ test: $(VENV)/.dev   ## the tests, with branch coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --format=total | xargs -I{} echo "branch coverage: {} %"
 
-campaign: $(VENV)/.dev ## kills at every point of a notice's way, thirty times each; some minutes
+campaign: $(VENV)/.dev ## kills at every point of a notice's way, thirty times each, at syncs and at random; bad disks and power cuts; half an hour
 	OPENBELL_CAMPAIGN=30 $(BIN)/python -m pytest tests/campaign $(ARGS)
 
 check: $(VENV)/.dev  ## lint, types and import contracts

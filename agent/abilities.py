@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, runtime_checkable
@@ -214,15 +214,27 @@ class Pushed(Protocol):
         ...
 
 
+class InThread(Protocol):
+    """Runs a blocking call in a bounded pool of threads."""
+
+    async def __call__(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+
 @dataclass(frozen=True, slots=True)
 class NotifierContext:
-    """All that a notifier is handed."""
+    """All that a notifier is handed; made anew for each notifier.
+
+    What is put into `store` before `send` returns is on disk before the notice counts as
+    delivered. `in_thread` has threads of this notifier's own: when they hang, it hangs alone.
+    """
 
     name: str
     clock: Clock
     log: logging.Logger
     surroundings: Surroundings
     open_http: Callable[[], aiohttp.ClientSession] = field(repr=False)
+    store: KeyValue
+    in_thread: InThread
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -249,6 +261,18 @@ class Addressing(Protocol):
 
 
 @runtime_checkable
+class Reachable(Protocol):
+    """A machine or a notifier that can be asked whether its other side answers, without being run."""
+
+    async def reach(self) -> str:
+        """Look, and tell and change nothing; returns a line for people.
+
+        Raises `AgentError`, whose text says what is wrong and what would do.
+        """
+        ...
+
+
+@runtime_checkable
 class Complete(Protocol):
     """A notifier whose receiver is a program, which is sent every notice where `complete` is true.
 
@@ -257,6 +281,13 @@ class Complete(Protocol):
     """
 
     complete: bool
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A notifier whose receiver takes a few messages at once, and then one in so long a time."""
+
+    pace: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,8 +32,9 @@ class LoginError(AgentError):
 class DeliveryError(AgentError):
     """A notice was not accepted by its receiver.
 
-    `permanent` means that trying again cannot help. `retry_after` is the receiver's own
-    wish; `None` leaves the pause to the sender.
+    `permanent` means that trying again cannot help. `needs_person`, that it cannot until somebody
+    has set the receiver right, or what we know of it: it is tried again slowly, and not for long.
+    `retry_after` is the receiver's own wish; `None` leaves the pause to the sender.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class DeliveryError(AgentError):
         message: str,
         *,
         permanent: bool = False,
+        needs_person: bool = False,
         retry_after: timedelta | None = None,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.needs_person = needs_person
         self.retry_after = retry_after

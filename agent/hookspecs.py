@@ -87,9 +87,11 @@ def openbell_state_machines(register: RegisterMachine) -> None:
     """Offer kinds of state machines.
 
     Called once. `factory(settings, context)` builds one machine for each table
-    `[machines.NAME]` with this `kind`; it is called when the agent starts, on the event loop,
-    and must not block. `states` and `reasons` are all that a report may carry, beside
-    `UNKNOWN`. `actions` are the words that `act` takes.
+    `[machines.NAME]` with this `kind`; it is called on the event loop when the agent starts, when
+    the configuration changes, maybe while a former machine of that name still runs, and by
+    `openbell check`. It must not block, and what it builds does nothing until it is run or probed.
+    `states` and `reasons` are all that a report may carry, beside `UNKNOWN`. `actions` are the
+    words that `act` takes.
     """
 
 

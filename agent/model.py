@@ -138,12 +138,13 @@ class Subject(StrEnum):
     INCIDENT = "incident"
     SILENCE = "silence"
     REMEDY = "remedy"
+    CONFIGURATION = "configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One edge, as the journal keeps it: of a machine's state, a problem's stage, the leading code,
-    an incident, a silence or a remedy. `incident` is the id of the one that was open then.
+    an incident, a silence, a remedy or the configuration. `incident` is the id of the one that was open then.
     """
 
     at: datetime
@@ -189,6 +190,8 @@ class NoticeReason(StrEnum):
     RECOVERED = "RECOVERED"
     REMINDER = "REMINDER"
     TEST = "TEST"
+    GATHERED = "GATHERED"
+    MISSED = "MISSED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +250,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A receiver's word that it has a notice: its status and, where it gives one, its own id."""
+    """A receiver's word that it has a notice: its status and, where it gives one, its own id.
+
+    `remark` is the notifier's own word on a notice that was taken all the same: what an operator
+    should see to. The agent is then `DEGRADED` until it is started anew.
+    """
 
     status: str
     id: str | None = None
+    remark: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -77,6 +77,8 @@ class Letter:
     expires_at: datetime
     state: LetterState = LetterState.PENDING
     attempts: int = 0
+    refusals: int = 0
+    """Of the latest attempts, how many the receiver turned away as one not set up for us."""
     ended_at: datetime | None = None
     last_error: str | None = None
     receipt: str | None = None
@@ -138,14 +140,24 @@ def release(letter: Letter, now: datetime) -> Letter:
 def deliver(letter: Letter, receipt: Receipt, now: datetime) -> Letter:
     """The receiver has it."""
     said = plain(f"{receipt.status} {receipt.id or ''}")
+    said = plain(f"{said}; {receipt.remark}") if receipt.remark else said
     return replace(letter, state=LetterState.DELIVERED, ended_at=now, receipt=said, last_error=None)
 
 
-def defer(letter: Letter, error: str, next_at: datetime) -> Letter:
+def defer(letter: Letter, error: str, next_at: datetime, *, turned_away: bool = False) -> Letter:
     """The attempt failed; the next one is due then, or never if the letter expires before."""
     return replace(
-        letter, state=LetterState.PENDING, last_error=error, next_at=min(next_at, letter.expires_at)
+        letter,
+        state=LetterState.PENDING,
+        last_error=error,
+        next_at=min(next_at, letter.expires_at),
+        refusals=letter.refusals + 1 if turned_away else 0,
     )
+
+
+def hold(letter: Letter, until: datetime) -> Letter:
+    """It is not its turn before."""
+    return replace(letter, next_at=max(letter.next_at, min(until, letter.expires_at)))
 
 
 def bury(letter: Letter, error: str, now: datetime) -> Letter:
@@ -163,30 +175,14 @@ def revive(letter: Letter, seq: int, now: datetime) -> Letter:
     """A dead letter is sent again, as the same notice, behind what waits already."""
     lives = letter.expires_at - letter.created_at
     return replace(
-        letter, state=LetterState.PENDING, seq=seq, next_at=now, expires_at=now + lives, ended_at=None
+        letter,
+        state=LetterState.PENDING,
+        seq=seq,
+        next_at=now,
+        expires_at=now + lives,
+        ended_at=None,
+        refusals=0,
     )
-
-
-def fold(line: Sequence[Letter], now: datetime) -> tuple[tuple[Letter, ...], tuple[Letter, ...]]:
-    """What a waiting recovery makes superfluous in its line, ended, and what is left to send.
-
-    A recovery says what was wrong and for how long, so that a person who has not heard of the
-    problem yet need not be alarmed by it.
-    """
-    found = [place for place, letter in enumerate(line) if letter.type is NoticeType.RECOVERY]
-    if not found:
-        return (), tuple(line)
-    recovery = line[found[-1]]
-    ended = tuple(
-        replace(
-            letter,
-            state=LetterState.SUPERSEDED,
-            ended_at=now,
-            receipt=f"told by the recovery {recovery.notice}",
-        )
-        for letter in line[: found[-1]]
-    )
-    return ended, tuple(line[found[-1] :])
 
 
 def mark_unstored(letter: Letter) -> Letter:

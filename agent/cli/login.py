@@ -34,7 +34,7 @@ def login(config: Path, url: str | None, machine: str | None, paste: bool) -> No
     if paste:
         _complete_by_hand(agent, name)
     else:
-        click.echo(f"Open this and log in:\n\n  {_link(agent, name)}\n")
+        click.echo(f"Open this and log in:\n\n  {login_link(agent, name)}\n")
         click.echo("Waiting for the broker to accept the new token (Control-C ends the wait).")
     for document in agent.documents():
         part = document["machines"][name]
@@ -58,7 +58,7 @@ def _is_valid(agent: Reach, name: str) -> bool:
     return bool(part["state"] == "VALID")
 
 
-def _link(agent: Reach, name: str) -> str:
+def login_link(agent: Reach, name: str) -> str:
     """A one-time link that needs nothing of its browser; without the control token, the page's own."""
     made = agent.ask(f"/api/auth/link?{urlencode({'machine': name})}", method="POST")
     if made.status == 200:

@@ -12,7 +12,7 @@ from agent.cli.as_running import as_running
 from agent.cli.options import config_option, json_option, url_option
 from agent.cli.plugins_new import new
 from agent.cli.plugins_test import test
-from agent.config.enabled import enabled_plugins
+from agent.config.glancing import enabled_plugins
 from agent.registry import Installed, Registry, load_plugins
 
 

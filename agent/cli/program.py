@@ -15,7 +15,9 @@ from agent.errors import AgentError
 COMMANDS = {
     "run": "agent.cli.run:run",
     "demo": "agent.cli.demo:demo",
+    "init": "agent.cli.init:init",
     "check": "agent.cli.check:check",
+    "schema": "agent.cli.schema:schema",
     "status": "agent.cli.status:status",
     "ready": "agent.cli.ready:ready",
     "login": "agent.cli.login:login",
@@ -55,7 +57,7 @@ class Program(click.Group):
 
 def _offered() -> dict[str, click.Command]:
     """The commands of the built-in plugins and of those that the present `agent.toml` enables."""
-    from agent.config.enabled import enabled_plugins
+    from agent.config.glancing import enabled_plugins
     from agent.registry import load_plugins
 
     return load_plugins(enabled_plugins(Path("agent.toml"))).commands

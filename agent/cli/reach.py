@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from agent.config.glancing import glance
 from agent.config.schema import Server
 from agent.errors import AgentError, ConfigError
 from agent.web.access import CONTROL_TOKEN_FILE
@@ -90,6 +91,12 @@ class Reach:
 
     def documents(self) -> Iterator[dict[str, Any]]:
         """The documents as they come, the present one first. Raises `Unreachable` when they end."""
+        for name, said in self.events():
+            if name == "document":
+                yield said
+
+    def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events as they come, by name: documents and refreshes. Raises `Unreachable` when they end."""
         connection = self._connect(EVENTS_TIMEOUT_S)
         try:
             connection.request("GET", self._path + "/api/system/events", headers=self._headers)
@@ -101,8 +108,8 @@ class Reach:
                 line = raw.decode().rstrip("\n")
                 if line.startswith("event: "):
                     event = line.removeprefix("event: ")
-                elif line.startswith("data: ") and event == "document":
-                    yield json.loads(line.removeprefix("data: "))
+                elif line.startswith("data: "):
+                    yield event, json.loads(line.removeprefix("data: "))
             raise Unreachable(f"{self.url}: the agent has ended")
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from None
@@ -131,15 +138,14 @@ def reach(config: Path, url: str | None) -> Reach:
 
 
 def _server_of(config: Path) -> tuple[Server, str]:
-    import tomllib
-
+    values = glance(config)
+    table = values.get("server")
+    told = table if isinstance(table, dict) else {}
     try:
-        values = tomllib.loads(config.read_text(encoding="utf-8"))
-        table = values.get("server", {})
-        server = Server(host=table.get("host", "127.0.0.1"), port=table.get("port", 8000))
-        return server, str(values.get("data", "data"))
-    except (OSError, ValueError, AttributeError):
+        server = Server(host=told.get("host", "127.0.0.1"), port=told.get("port", 8000))
+    except ValueError:
         return Server(), "data"
+    return server, str(values.get("data", "data"))
 
 
 def _token(folder: Path) -> str | None:

@@ -9,8 +9,9 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +27,9 @@ from agent.runtime.lasting import leave_blocked_threads
 from agent.runtime.lasting import run as run_lasting
 from agent.runtime.redaction import Redactor
 from agent.runtime.systemd import Systemd
+
+if TYPE_CHECKING:
+    from agent.runtime.reloading import Reloads
 
 CALLBACK = "/api/auth/callback"
 
@@ -54,28 +58,41 @@ def run_agent(
     starts = Starts(SystemClock().wall())
     try:
         blueprint = load(config, overrides=overrides, refuse=starts.begin)
-        _run_loaded(blueprint, at, verbose, log_format)
+        again = partial(load, config, overrides=overrides, refuse=lambda folder: starts.refused)
+        _run_loaded(blueprint, again, at, verbose=verbose, log_format=log_format)
     finally:
         starts.end()
     leave_blocked_threads()
 
 
-def _run_loaded(blueprint: Blueprint, at: datetime | None, verbose: bool, log_format: Format) -> None:
+def _run_loaded(
+    blueprint: Blueprint,
+    again: Callable[[], Blueprint],
+    at: datetime | None,
+    *,
+    verbose: bool,
+    log_format: Format,
+) -> None:
     if at is not None and blueprint.settings.environment != "simulated":
         raise ConfigError('--at is for environment = "simulated" only: a live broker has the real time')
     redactor = set_up_logs(blueprint.secrets, verbose=verbose, form=log_format)
     for warning in blueprint.warnings:
         click.echo(f"warning: {warning}", err=True)
-    run_lasting(_run(blueprint, SystemClock(at), redactor))
+    run_lasting(_run(blueprint, SystemClock(at), redactor, again))
 
 
-async def _run(blueprint: Blueprint, clock: SystemClock, redactor: Redactor) -> None:
-    stop = asyncio.Event()
+async def _run(
+    blueprint: Blueprint, clock: SystemClock, redactor: Redactor, again: Callable[[], Blueprint]
+) -> None:
+    from agent.runtime.reloading import Reloads
+
+    stop, reloads = asyncio.Event(), Reloads(again)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reloads.asked.set)
     systemd = Systemd()
-    async with serving(blueprint, clock, redactor, systemd.alive) as addresses:
+    async with serving(blueprint, clock, redactor, reloads, alive=systemd.alive) as addresses:
         click.echo("openbell is ready: " + ", ".join(addresses))
         systemd.ready(addresses[0])
         await stop.wait()
@@ -87,6 +104,7 @@ async def serving(
     blueprint: Blueprint,
     clock: SystemClock,
     redactor: Redactor | None = None,
+    reloads: Reloads | None = None,
     alive: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[list[str]]:
     """The agent with its page and API, and its simulator if it has one; gives their addresses.
@@ -107,7 +125,13 @@ async def serving(
             simulator = await _simulator(blueprint, clock, base_url, stack)
             addresses.append(f"simulated broker at {simulator}")
         agent = Agent(
-            blueprint, clock=clock, base_url=base_url, simulator=simulator, redactor=redactor, alive=alive
+            blueprint,
+            clock=clock,
+            base_url=base_url,
+            simulator=simulator,
+            redactor=redactor,
+            reloads=reloads,
+            alive=alive,
         )
         stack.push_async_callback(agent.stop)
         await agent.start()

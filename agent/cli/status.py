@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +12,25 @@ import click
 
 from agent.cli.options import config_option, json_option, url_option
 from agent.cli.reach import Reach, Unreachable, reach
+from agent.cli.words import COLORS, SIGNS, age
 
 EXIT = {"ok": 0, "info": 0, "warning": 1, "critical": 2, "unknown": 3}
 """The Monitoring Plugins convention."""
 
 EXIT_UNREACHABLE = 3
 
-SIGNS = {"ok": "✔", "info": "i", "warning": "!", "unknown": "?", "critical": "✘"}
-COLORS = {"ok": "green", "info": "blue", "warning": "yellow", "unknown": "white", "critical": "red"}
-
 
 @click.command()
 @config_option
 @url_option
 @json_option
-@click.option("--watch", is_flag=True, help="Stay, and print a line at each change.")
+@click.option("--watch", is_flag=True, help="Stay: a live view on a terminal, else a line at each change.")
 def status(config: Path, url: str | None, as_json: bool, watch: bool) -> None:
     """Say how things are. Exits 0 when well, 1 on a warning, 2 when critical, 3 when unknown."""
     try:
         agent = reach(config, url)
+        if watch and sys.stdout.isatty() and not as_json:
+            sys.exit(_view(agent))
         if watch:
             _watch(agent, as_json)
         document = agent.ask("/api/system/health").json
@@ -42,6 +42,14 @@ def status(config: Path, url: str | None, as_json: bool, watch: bool) -> None:
         sys.exit(EXIT_UNREACHABLE)
     click.echo(json.dumps(document, indent=2) if as_json else describe(document))
     sys.exit(EXIT[document["severity"]])
+
+
+def _view(agent: Reach) -> int:
+    """The live view until a person ends it; its exit code is that of the last answer."""
+    from agent.cli.watch import watch
+
+    severity = watch(agent)
+    return EXIT_UNREACHABLE if severity is None else EXIT[severity]
 
 
 def _watch(agent: Reach, as_json: bool) -> None:
@@ -62,7 +70,7 @@ def describe(document: dict[str, Any]) -> str:
     generated = datetime.fromisoformat(document["generated_at"])
     severity = document["severity"]
     head = click.style(f"{SIGNS[severity]} {document['code']}", fg=COLORS[severity], bold=True)
-    lines = [f"{head} ({severity}) for {_age(document['since'], generated)}: {document['message']}"]
+    lines = [f"{head} ({severity}) for {age(document['since'], generated)}: {document['message']}"]
     action = document["action"]
     if action is not None:
         lines.append(f"  → {action['label']}: {action['method']} {action['href']}")
@@ -72,8 +80,8 @@ def describe(document: dict[str, Any]) -> str:
     lines += [f"    waits for {b['machine']}: {b['state']} ({b['reason']})" for b in document["blockers"]]
     lines.append("")
     for name, part in document["machines"].items():
-        age = _age(part["since"], generated)
-        lines.append(f"  {name:<10} {part['state']:<13} {part['reason']:<20} {age:>9}  {part['message']}")
+        passed = age(part["since"], generated)
+        lines.append(f"  {name:<10} {part['state']:<13} {part['reason']:<20} {passed:>12}  {part['message']}")
     shown = [p for p in document["problems"] if p["code"] != document["code"]]
     if shown:
         lines += ["", "  further problems"]
@@ -81,13 +89,3 @@ def describe(document: dict[str, Any]) -> str:
         by = f", explained by {', '.join(problem['suppressed_by'])}" if problem["suppressed_by"] else ""
         lines.append(f"    {problem['code']} ({problem['severity']}, {problem['phase']}{by})")
     return "\n".join(lines)
-
-
-def _age(since: str, now: datetime) -> str:
-    age = max(timedelta(0), now - datetime.fromisoformat(since).astimezone(UTC))
-    seconds = int(age.total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

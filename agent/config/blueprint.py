@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from agent.alerts.remedies import Remedy
 from agent.alerts.routes import Route
+from agent.config.positions import Positions, place
 from agent.config.schema import AgentSettings
 from agent.health.rules import Rule, Ruleset
 from agent.model import Expectation, Machine
@@ -45,7 +46,10 @@ class NotifierPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blueprint:
-    """The configuration as the agent runs it. `secrets` are all values that must never show."""
+    """The configuration as the agent runs it. `secrets` are all values that must never show.
+
+    `fingerprint` is of the files as they were read.
+    """
 
     path: Path
     settings: AgentSettings
@@ -58,6 +62,12 @@ class Blueprint:
     routes: tuple[Route, ...]
     secrets: frozenset[str]
     warnings: tuple[str, ...]
+    positions: Positions = field(default_factory=Positions, repr=False)
+    fingerprint: str = ""
+
+    def place(self, *key: str | int) -> str:
+        """Where a key stands: `agent.toml:14: machines.feed.kind`."""
+        return place(self.path, self.positions, key)
 
     @property
     def data_folder(self) -> Path:

@@ -75,12 +75,13 @@ def complain(
     """
     table = _Table(document, prefix, models)
     texts: dict[tuple[KeyPath, str], list[str]] = {}
-    for found in error.errors(include_url=False):
-        where, shown, text = _complaint(found, table)
+    for fault in error.errors(include_url=False):
+        where, shown, text = _complaint(fault, table)
         texts.setdefault((where, shown), []).append(text)
-    in_order = sorted(texts, key=lambda one: document.positions.line(one[0]))
+    found = document.positions
+    in_order = sorted(texts, key=lambda one: (str(found.file(one[0]) or ""), found.line(one[0])))
     return [
-        f"{place(document.path, document.positions, where)}{shown}: {_either(texts[where, shown])}"
+        f"{place(document.path, found, where)}{shown}: {_either(texts[where, shown])}"
         for where, shown in in_order
     ]
 

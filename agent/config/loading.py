@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from agent.config import remedy_table, route_table, rule_table
 from agent.config.blueprint import Blueprint, MachinePlan, NotifierPlan
 from agent.config.complaints import complain, suggest
+from agent.config.fragments import fingerprint
 from agent.config.positions import place as place_of
 from agent.config.reading import Document, read
 from agent.config.schema import AgentSettings, MachineTable, NotifierTable
@@ -38,6 +40,7 @@ def load(
     `overrides` are values, by their place, that win over the file's. `refuse` says of the data
     folder why no third-party plugin is to be imported, if so.
     """
+    seen = fingerprint(path)
     document = read(path)
     values, secrets = resolve(
         document.values,
@@ -51,7 +54,7 @@ def load(
     settings = _settings(document, values)
     refused = refuse((path.parent / settings.data).resolve())
     registry = load_plugins(settings.plugins.enable, refused)
-    return _Binding(document, settings, registry).blueprint(secrets)
+    return replace(_Binding(document, settings, registry).blueprint(secrets), fingerprint=seen)
 
 
 def _put(values: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
@@ -113,6 +116,7 @@ class _Binding:
                 *self._document.insecure,
                 *open_files(self._document.values, self._document.path.parent),
             ),
+            positions=self._document.positions,
         )
 
     def _complain_of_rule(self, place: tuple[str | int, ...], text: str, table: list[Any]) -> None:

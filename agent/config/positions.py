@@ -36,15 +36,23 @@ class TooDeepError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """The 1-based line of each key path."""
+    """The 1-based line of each key path, and the file, where it is not the first one."""
 
     lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
+    files: Mapping[KeyPath, Path] = field(default_factory=dict, repr=False)
 
     def line(self, path: Iterable[str | int]) -> int:
         """The line of `path`, else of its nearest parent; 1 where not even that is known."""
+        return self.lines.get(self._nearest(path), 1)
+
+    def file(self, path: Iterable[str | int]) -> Path | None:
+        """The file in which that line is; `None` for the first one."""
+        return self.files.get(self._nearest(path))
+
+    def _nearest(self, path: Iterable[str | int]) -> KeyPath:
         keys = tuple(path)
         known = (keys[:length] for length in range(len(keys), 0, -1) if keys[:length] in self.lines)
-        return next((self.lines[parent] for parent in known), 1)
+        return next(known, ())
 
 
 def positions(text: str) -> Positions:
@@ -70,7 +78,7 @@ def dotted(path: KeyPath) -> str:
 
 def place(file: Path, found: Positions, key: KeyPath) -> str:
     """The beginning of every complaint: `agent.toml:14: machines.feed.stale_after`."""
-    return f"{file}:{found.line(key)}" + (f": {dotted(key)}" if key else "")
+    return f"{found.file(key) or file}:{found.line(key)}" + (f": {dotted(key)}" if key else "")
 
 
 class _Scan:

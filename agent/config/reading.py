@@ -1,4 +1,4 @@
-"""Reads `agent.toml` into plain values, or says in one line a problem why not."""
+"""Reads `agent.toml`, and what its folder `agent.d` adds, into plain values, or says why not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.config.files import TextFile, UnreadableError, read_text
+from agent.config.fragments import fragments
+from agent.config.merging import merge
 from agent.config.positions import KeyPath, Positions, TooDeepError, place, positions
 from agent.config.secrets import CONTROL, is_secret
 from agent.errors import ConfigError
@@ -36,9 +38,10 @@ _REMEDIES = (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What `agent.toml` says, unchecked: references to secrets still stand as written.
+    """What the configuration says, unchecked: references to secrets still stand as written.
 
-    `insecure` holds one line for each secret that others than the file's owner can read.
+    `path` is `agent.toml`; the positions know what stands in another file. `insecure` holds one
+    line for each secret that others than the file's owner can read.
     """
 
     path: Path
@@ -48,7 +51,46 @@ class Document:
 
 
 def read(path: Path) -> Document:
-    """Read `agent.toml`. Raises `ConfigError`, one problem a line: `agent.toml:14: found; remedy`."""
+    """Read `agent.toml` and its fragments, in order, as one document.
+
+    Raises `ConfigError`, one problem a line: `agent.toml:14: found; remedy`.
+    """
+    problems: list[str] = []
+    documents: list[Document] = []
+    for file in _files(path, problems):
+        try:
+            documents.append(_read_one(file))
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return _merged(documents)
+
+
+def _files(path: Path, problems: list[str]) -> Iterator[Path]:
+    yield path
+    try:
+        yield from fragments(path)
+    except ConfigError as error:
+        problems.append(str(error))
+
+
+def _merged(documents: list[Document]) -> Document:
+    first, *others = documents
+    for one in others:
+        values, found, doubles = merge(first.values, first.positions, one.values, one.positions, one.path)
+        if doubles:
+            lines = (
+                f"{place(one.path, one.positions, path)}: {fault}; it stands already at "
+                f"{place(first.path, first.positions, path).partition(': ')[0]}; keep one"
+                for path, fault in doubles
+            )
+            raise ConfigError("\n".join(lines))
+        first = Document(first.path, values, found, (*first.insecure, *one.insecure))
+    return first
+
+
+def _read_one(path: Path) -> Document:
     try:
         file = read_text(path, at_most=LARGEST)
         document = Document(path, *_parse(file.text))
@@ -124,5 +166,5 @@ def _open_secrets(file: TextFile, document: Document) -> Iterator[str]:
         if isinstance(value, str) and is_secret(path, value):
             yield (
                 f"{place(document.path, document.positions, path)}: a secret in a file that others can read; "
-                f"run `chmod 600 {document.path.name}`, or write ${{ENV_NAME}} or ${{file:PATH}}"
+                f"run `chmod 600 {document.path}`, or write ${{ENV_NAME}} or ${{file:PATH}}"
             )

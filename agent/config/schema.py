@@ -10,10 +10,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from agent.config.credentials import CredentialSettings
+from agent.config.origin import Origin
 from agent.model import Expectation, Severity
 from agent.settings import Duration, SecretText, Settings
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+NAME = r"^[a-z][a-z0-9_-]{0,39}$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 """Of a machine, a notifier, a credential, a rule: lower case, digits, `-` and `_`."""
 
 States = list[str]
@@ -31,6 +34,8 @@ class Server(Settings):
     """The address as people reach it, behind a proxy for example; made of host and port otherwise."""
     allowed_hosts: list[str] = []
     """Further names for which requests are taken, beside the address itself and localhost."""
+    allowed_origins: list[Origin] = []
+    """Of front ends that embed the banner: their pages may read the document and its events."""
     read_token: SecretText | None = None
     control_token: SecretText | None = None
     push_token: SecretText | None = None

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.config import envfile
+from agent.config.credential_text import FormatError
 from agent.config.files import UnreadableError, read_text
 from agent.config.positions import KeyPath, Positions, place
 from agent.errors import ConfigError
@@ -16,6 +18,9 @@ LARGEST = 64 * 1024
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Control characters other than tab and newline: no setting has use for them."""
+
+ENV_FILE = ".env"
+"""Where a name is looked up that the environment does not have."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[^{}]*)\}|\$\{")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -43,7 +48,7 @@ def looks_secret(path: KeyPath, text: object = "") -> bool:
     key = names[-1] if names else ""
     return bool(
         _SECRET_KEY.search(key)
-        or (names[:1] == ["notifiers"] and _URL_KEY.search(key))
+        or (names[:1] == ["notifiers"] and any(map(_URL_KEY.search, names[2:])))
         or (isinstance(text, str) and _URL_WITH_PASSWORD.search(text))
     )
 
@@ -58,7 +63,8 @@ def resolve(
 ) -> tuple[dict[str, object], frozenset[str]]:
     """The values with all references replaced, and every secret among them.
 
-    A file's path is relative to `folder`; the newline at its end is not part of the secret.
+    A name that the environment does not have may stand in the folder's `.env`. A file's path is
+    relative to `folder`; the newline at its end is not part of the secret.
     `$${` stands for the characters themselves. Secrets are all that was referred to, and what
     `is_secret` in plain sight. Raises `ConfigError` with a line for each reference that fails.
     """
@@ -118,9 +124,15 @@ class _Resolving:
             raise UnreadableError(
                 "a ${ that refers to nothing; write ${ENV_NAME} or ${file:PATH}, or $${ for a plain ${"
             )
-        if name not in self.environment:
-            raise UnreadableError(f"the environment variable {name} is not set; export it or write the value")
-        return _checked(f"the environment variable {name}", self.environment[name])
+        if name in self.environment:
+            return _checked(f"the environment variable {name}", self.environment[name])
+        file = self.folder / ENV_FILE
+        stored = _stored(file, name)
+        if stored is None:
+            raise UnreadableError(
+                f"the environment variable {name} is not set; export it, or put it into {file}"
+            )
+        return _checked(f"{name} in {file}", stored)
 
     def _file(self, name: str) -> str:
         file = self.folder / name
@@ -128,6 +140,16 @@ class _Resolving:
             return read_text(file, at_most=LARGEST).text.rstrip("\r\n")
         except UnreadableError as error:
             raise UnreadableError(f"the file {file}: {error}") from error
+
+
+def _stored(file: Path, name: str) -> str | None:
+    """The value of a name in the `.env`; `None` where it has none, or there is no such file."""
+    if not file.exists():
+        return None
+    try:
+        return envfile.find(read_text(file, at_most=LARGEST).text.encode(), name)
+    except (UnreadableError, FormatError) as error:
+        raise UnreadableError(f"the file {file}: {error}") from error
 
 
 def _checked(what: str, secret: str) -> str:

@@ -6,7 +6,8 @@ import heapq
 from collections.abc import Iterator
 from datetime import datetime
 
-from agent.alerts.letters import Letter, LetterState, Line, fold
+from agent.alerts.bundles import fold
+from agent.alerts.letters import Letter, LetterState, Line
 
 
 class Lines:
@@ -16,7 +17,7 @@ class Lines:
     """
 
     def __init__(self, *, folds: bool) -> None:
-        self._folds = folds
+        self.folds = folds
         self._lines: dict[Line, list[Letter]] = {}
         self._heads: list[tuple[datetime, int, str]] = []
         self._by_id: dict[str, Letter] = {}
@@ -79,7 +80,7 @@ class Lines:
 
     def fold(self, letter: Letter, now: datetime) -> tuple[Letter, ...]:
         """What ends in a letter's line because a recovery waits behind it."""
-        if not self._folds:
+        if not self.folds:
             return ()
         ended, left = fold(self._lines[letter.line], now)
         if ended:
@@ -88,6 +89,14 @@ class Lines:
             self._lines[letter.line] = list(left)
             self._offer(left[0])
         return ended
+
+    def due_to(self, recipient: str | None, now: datetime) -> list[Letter]:
+        """What one recipient would get now: the letters of all lines whose first one is due."""
+        found: list[Letter] = []
+        for (who, _), line in self._lines.items():
+            if who == recipient and line[0].state is LetterState.PENDING and line[0].next_at <= now:
+                found += line
+        return sorted(found, key=lambda letter: letter.seq)
 
     def replace_all(self, letters: list[Letter]) -> None:
         """Every letter anew, as after a step of the clock."""

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from agent.abilities import Addressing, Complete, Notifier
+from agent.abilities import Addressing, Complete, Notifier, Paced
 from agent.alerts import letters as post
-from agent.alerts.letters import Address, Letter
+from agent.alerts.letters import Address, Letter, LetterState
 from agent.clock import Clock
 from agent.crashpoints import crashpoint
 from agent.delivery.attempt import attempt
-from agent.delivery.backoff import clamp, pause
-from agent.delivery.lines import Lines
+from agent.delivery.backoff import clamp, judge
+from agent.delivery.standing import Standing
+from agent.delivery.turns import Turns
 from agent.errors import DeliveryError
 from agent.health.document import NotifierPart
 from agent.model import Receipt
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 LANES = 4
 """Letters under way at once, each of another line."""
 
-PATIENCE = 5
-"""After so many failures in a row the receiver is tried with one letter at a time."""
+
+NO_RECEIVER = "agent.toml does not name this receiver any more"
 
 
 class Sender:
@@ -36,7 +37,7 @@ class Sender:
 
     At least once: a letter leaves only when the receiver has taken it, or it is dead. `keep` has
     each change of a letter written to disk; `changed` hears when the notifier begins or ceases
-    to fail; `clean` takes secrets out of what a receiver said.
+    to fail; `clean` takes secrets out of what a receiver said; `number` gives the next letter's.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Sender:
         keep: Callable[[Letter], None],
         changed: Callable[[], None] = lambda: None,
         clean: Callable[[str], str] = str,
+        number: Callable[[], int] | None = None,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -57,15 +59,13 @@ class Sender:
         self._clock = clock
         self._timeout_s = timeout.total_seconds()
         self._keep = keep
-        self._changed = changed
         self._clean = clean
-        self._lines = Lines(folds=not (isinstance(notifier, Complete) and notifier.complete))
+        self._turns = Turns(
+            name, for_people=_for_people(notifier), pace=_pace(notifier), keep=keep, number=number
+        )
+        self._lines = self._turns.lines
         self._awake = asyncio.Event()
-        self._paused_until: datetime | None = None
-        self._failures = 0
-        self._delivered = 0
-        self._dead = 0
-        self._error: str | None = None
+        self._standing = Standing(name, kind, changed)
 
     # -- what is known of it -------------------------------------------------------------------
 
@@ -82,19 +82,15 @@ class Sender:
 
     @property
     def is_failing(self) -> bool:
-        return self._error is not None
+        return self._standing.is_failing
+
+    @property
+    def remark(self) -> str | None:
+        """What the notifier had to say of a notice that was taken all the same."""
+        return self._standing.remark
 
     def describe(self) -> NotifierPart:
-        return NotifierPart(
-            name=self.name,
-            kind=self.kind,
-            state="failing" if self._error is not None else "ok",
-            delivered=self._delivered,
-            waiting=len(self._lines),
-            oldest_at=self._lines.oldest_at if self.is_failing else None,
-            dead=self._dead,
-            error=self._error,
-        )
+        return self._standing.describe(len(self._lines), self._lines.oldest_at)
 
     # -- what it is given ----------------------------------------------------------------------
 
@@ -105,14 +101,38 @@ class Sender:
                 self._lines.add(letter)
         self._wake()
 
+    def remember(self, recipient: str | None, sent_at: datetime) -> None:
+        """A former run has told somebody something then."""
+        self._turns.restraint.sent(recipient, sent_at)
+
     def shift(self, step: timedelta) -> None:
         """Follow a step of the wall clock."""
-        self._lines.replace_all([post.shift(letter, step) for letter in self._lines])
-        if self._paused_until is not None:
-            self._paused_until += step
-        for letter in self._lines:
-            self._keep(letter)
+        self._turns.shift(step)
         self._wake()
+
+    def adopt(self, notifier: Notifier, *, kind: str, timeout: timedelta) -> None:
+        """Go on with another notifier in place of the present one: what waits is tried anew, now."""
+        self.kind, self._notifier, self._timeout_s = kind, notifier, timeout.total_seconds()
+        self._turns.adopt(for_people=_for_people(notifier), pace=_pace(notifier))
+        self._standing.begin_anew(kind)
+        now = self._clock.now()
+        waiting = [letter for letter in self._lines if letter.state is LetterState.PENDING]
+        for letter in waiting:
+            self._lines.put(replace(letter, next_at=min(letter.next_at, now)))
+        self._bury_all(letter for letter in waiting if letter.address not in self.addresses)
+        self._wake()
+
+    def allow(self, timeout: timedelta) -> None:
+        """Give the next attempts this long."""
+        self._timeout_s = timeout.total_seconds()
+
+    def close(self) -> None:
+        """Its task has ended for good: what waits is dead."""
+        self._bury_all(self._lines)
+
+    def _bury_all(self, letters: Iterable[Letter]) -> None:
+        for letter in tuple(letters):
+            self._bury(post.bury(letter, NO_RECEIVER, self._clock.now()))
 
     async def attempt(self, letter: Letter) -> Letter:
         """One attempt outside the order, now, whatever waits; the letter as it ended."""
@@ -137,35 +157,28 @@ class Sender:
         """Wait until nothing is under way or due, at most so long."""
         try:
             async with self._clock.timeout(patience_s):
-                while self._lines.under_way or self._due() is not None:
+                while self._lines.under_way or self._turns.due(self._clock.now()) is not None:
                     await self._rest()
         except TimeoutError:
             log.warning("notifier %s: %d notices wait for the next start", self.name, len(self._lines))
 
     async def _send_on(self, lane: int) -> None:
         while True:
-            letter = self._due() if lane == 0 or self._failures < PATIENCE else None
+            letter = None
+            if lane == 0 or not self._standing.is_out_of_patience:
+                letter = self._turns.due(self._clock.now())
             if letter is None:
                 await self._rest()
-            elif not self._is_over(letter):
+            elif self._is_settled(letter):
+                self._wake()
+            else:
                 await self._try(letter)
-
-    def _due(self) -> Letter | None:
-        """The letter to send at this instant; one that has expired is due even in a pause."""
-        letter, now = self._lines.next(), self._clock.now()
-        if letter is None or letter.next_at > now:
-            return None
-        if self._paused_until is not None and now < self._paused_until and not letter.is_expired(now):
-            return None
-        return letter
 
     async def _rest(self) -> None:
         """Wait for a letter, or for the time of the next one."""
-        letter, now = self._lines.next(), self._clock.now()
-        wait_s = None
-        if letter is not None:
-            due_at = min(max(letter.next_at, self._paused_until or now), letter.expires_at)
-            wait_s = (due_at - now).total_seconds() if due_at > now else None
+        now = self._clock.now()
+        due_at = self._turns.next_at(now)
+        wait_s = (due_at - now).total_seconds() if due_at is not None and due_at > now else None
         try:
             async with self._clock.timeout(wait_s):
                 await self._awake.wait()
@@ -177,21 +190,24 @@ class Sender:
         self._awake.set()
         self._awake = asyncio.Event()
 
-    def _is_over(self, letter: Letter) -> bool:
-        """End a letter that is not to be sent any more, and those that its recovery explains."""
+    def _is_settled(self, letter: Letter) -> bool:
+        """Whether a letter whose turn it is need not go now: another tells of it, it is late, or early."""
         now = self._clock.now()
-        folded = self._lines.fold(letter, now)
-        for one in folded:
-            self._keep(one)
-        if folded:
+        if not letter.is_expired(now) and self._turns.is_put_off(letter, now):
+            return True
+        if self._turns.is_told_by_another(letter, now):
             return True
         if letter.is_expired(now):
             self._bury(post.expire(letter, now))
+            return True
+        if letter.address not in self.addresses:
+            self._bury(post.bury(letter, NO_RECEIVER, now))
             return True
         return False
 
     async def _try(self, letter: Letter) -> None:
         claimed = post.claim(letter)
+        self._turns.restraint.sent(letter.address.recipient, self._clock.now())
         self._lines.put(claimed)
         self._keep(claimed)
         crashpoint("claimed")
@@ -205,44 +221,37 @@ class Sender:
 
     async def _send(self, letter: Letter) -> Receipt:
         receipt = await attempt(self._notifier, letter, clock=self._clock, timeout_s=self._timeout_s)
-        return replace(receipt, status=self._clean(plain(str(receipt.status))))
+        remark = self._clean(plain(receipt.remark)) if receipt.remark else None
+        if remark is not None:
+            self._standing.remarked(remark)
+        return replace(receipt, status=self._clean(plain(str(receipt.status))), remark=remark)
 
     # -- how it went ---------------------------------------------------------------------------
 
     def _arrived(self, letter: Letter, receipt: Receipt) -> None:
         crashpoint("sent")
-        self._delivered += 1
-        self._failures = 0
         delivered = post.deliver(letter, receipt, self._clock.now())
         self._lines.drop(delivered)
         self._keep(delivered)
-        if self._error is not None:
-            self._error = None
-            log.info("notifier %s delivers again", self.name)
-            self._changed()
+        self._standing.arrived()
 
     def _failed(self, letter: Letter, error: DeliveryError) -> None:
-        """Defer the letter, or bury it; where the receiver is the trouble, all its letters pause."""
+        """Defer the letter, or bury it; where the recipient is the trouble, all letters there pause."""
         crashpoint("failed")
         now, text = self._clock.now(), self._clean(plain(str(error)))
-        if error.permanent:
-            self._bury(post.bury(letter, text, now))
+        judged = judge(letter, error, text, now, random.SystemRandom())
+        self._standing.failed(text, is_passing=not error.permanent)
+        if judged.is_open:
+            self._lines.put(judged)
+            self._keep(judged)
+            whole = self._standing.is_out_of_patience or error.needs_person
+            until = judged.next_at if whole else now + clamp(error.retry_after)
+            self._turns.restraint.pause(letter.address.recipient, until)
         else:
-            self._failures += 1
-            age = now - letter.created_at
-            next_at = now + pause(letter.attempts, error.retry_after, random.SystemRandom(), age)
-            deferred = post.defer(letter, text, next_at)
-            self._lines.put(deferred)
-            self._keep(deferred)
-            self._pause(next_at if self._failures >= PATIENCE else now + clamp(error.retry_after))
-        self._tell(text)
-
-    def _pause(self, until: datetime) -> None:
-        if self._paused_until is None or until > self._paused_until:
-            self._paused_until = until
+            self._bury(judged)
 
     def _bury(self, letter: Letter) -> None:
-        self._dead += 1
+        self._standing.gave_up()
         log.error(
             "notifier %s: %s (%s) is given up: %s", self.name, letter.code, letter.notice, letter.last_error
         )
@@ -250,8 +259,10 @@ class Sender:
         self._keep(letter)
         crashpoint("buried")
 
-    def _tell(self, error: str) -> None:
-        first, self._error = self._error is None, error
-        if first:
-            log.warning("notifier %s fails: %s", self.name, error)
-            self._changed()
+
+def _for_people(notifier: Notifier) -> bool:
+    return not (isinstance(notifier, Complete) and notifier.complete)
+
+
+def _pace(notifier: Notifier) -> timedelta | None:
+    return notifier.pace if isinstance(notifier, Paced) else None

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from agent.model import UNKNOWN, CoreReason, Machine, Report, Status
 
 
-def unprobed(machine: Machine, now: datetime) -> Status:
-    """The status of a machine that has not yet spoken."""
+def unprobed(machine: Machine, now: datetime, *, resumes: Status | None = None) -> Status:
+    """The status of a machine that has not yet spoken; if it goes on as `resumes` was, it has lasted."""
+    lasts = None
+    if resumes is not None:
+        lasts = resumes.resumes if resumes.is_unknown else (resumes.state, resumes.since)
     return Status(
         machine=machine,
         state=UNKNOWN,
@@ -17,6 +20,7 @@ def unprobed(machine: Machine, now: datetime) -> Status:
         since=now,
         observed_at=now,
         message="Not probed yet",
+        resumes=lasts,
     )
 
 

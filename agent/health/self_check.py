@@ -18,7 +18,17 @@ MACHINE = Machine(
     role="agent",
     states=frozenset({"WELL", "DEGRADED"}),
     reasons=frozenset(
-        {"NOMINAL", "STORE", "LOOP_LAG", "PLUGIN_ERROR", "NOTIFIER_FAILING", "CREDENTIAL", "DEADMAN"}
+        {
+            "NOMINAL",
+            "STORE",
+            "CONFIGURATION",
+            "LOOP_LAG",
+            "PLUGIN_ERROR",
+            "NOTIFIER_FAILING",
+            "NOTIFIER_IMPAIRED",
+            "CREDENTIAL",
+            "DEADMAN",
+        }
     ),
 )
 
@@ -28,8 +38,13 @@ class Facts:
     """What the agent knows of itself; each mapping has the name of the failing part and why."""
 
     store_error: str | None = None
+    configuration_error: str | None = None
+    waiting: tuple[str, ...] = ()
+    """The keys of the configuration that only the next start takes up."""
     plugin_errors: Mapping[str, str] = field(default_factory=dict)
     notifier_errors: Mapping[str, str] = field(default_factory=dict)
+    notifier_remarks: Mapping[str, str] = field(default_factory=dict)
+    """Of notifiers that deliver, though not as they should."""
     credential_troubles: Mapping[str, str] = field(default_factory=dict)
     loop_lag_ms: float = 0.0
     deadman_error: str | None = None
@@ -39,11 +54,14 @@ class Facts:
 
 def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> Report:
     """The agent's report of itself; the gravest trouble names it, and the message has them all."""
+    unread = facts.configuration_error
     troubles = [
         *([("STORE", facts.store_error)] if facts.store_error else []),
+        *([("CONFIGURATION", f"the configuration is not taken up: {unread}")] if unread else []),
         *(("CREDENTIAL", f"credential {name}: {why}") for name, why in facts.credential_troubles.items()),
         *(("PLUGIN_ERROR", f"plugin {name}: {why}") for name, why in facts.plugin_errors.items()),
         *(("NOTIFIER_FAILING", f"notifier {name}: {why}") for name, why in facts.notifier_errors.items()),
+        *(("NOTIFIER_IMPAIRED", f"notifier {name}: {why}") for name, why in facts.notifier_remarks.items()),
     ]
     if facts.deadman_error is not None:
         troubles.append(("DEADMAN", f"pings to the dead-man switch do not arrive: {facts.deadman_error}"))
@@ -54,8 +72,14 @@ def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> R
     return Report(
         state="DEGRADED" if troubles else "WELL",
         reason=troubles[0][0] if troubles else "NOMINAL",
-        message="; ".join(why for _, why in troubles)[:500] or "All parts of the agent are well",
+        message="; ".join(why for _, why in troubles)[:500] or _well(facts),
         observed_at=now,
         valid_for=VALID_FOR,
         measures=measures,
+        attributes={"waiting_for_restart": list(facts.waiting)} if facts.waiting else {},
     )
+
+
+def _well(facts: Facts) -> str:
+    waiting = f"; the next start takes up {', '.join(facts.waiting)}" if facts.waiting else ""
+    return f"All parts of the agent are well{waiting}"

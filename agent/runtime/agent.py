@@ -4,40 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 from agent import __version__
-from agent.abilities import CredentialState, Surroundings
+from agent.abilities import Credential, CredentialState, Surroundings
 from agent.alerts.letters import Letter
 from agent.alerts.routes import without
 from agent.clock import SystemClock
-from agent.config.blueprint import Blueprint, NotifierPlan
+from agent.config.blueprint import Blueprint
+from agent.config.changes import Changes, Parts, compare, settle
 from agent.delivery.sender import Sender
-from agent.errors import PluginError, StoreError
+from agent.errors import StoreError
 from agent.health import self_check
 from agent.model import Report
 from agent.ownership import Ownership
 from agent.runtime.conduct import Conduct
 from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
-from agent.runtime.credentials import CredentialService
+from agent.runtime.credentials import CredentialService, Opened, StoredCredential
 from agent.runtime.deadman import DeadMan
 from agent.runtime.line import Line
 from agent.runtime.lock import FolderLock
 from agent.runtime.login_links import LoginLinks
 from agent.runtime.machines import Machines
-from agent.runtime.mounting import build_notifier
-from agent.runtime.observing import Observing
+from agent.runtime.notifiers import Notifiers
+from agent.runtime.observing import Observers
 from agent.runtime.outbound import Outbound
 from agent.runtime.posting import Posting
 from agent.runtime.publishing import Publisher
 from agent.runtime.reconciling import Turns, reconcile
 from agent.runtime.redaction import Redactor
+from agent.runtime.reloading import Reloading, Reloads
 from agent.runtime.remedies import Remedies
 from agent.runtime.replay import believed_for
 from agent.runtime.scheduling import Scheduling
 from agent.runtime.stalls import StallWatch
+from agent.runtime.succession import Succession, prepare
 from agent.runtime.supervision import Supervisor
 from agent.runtime.wellbeing import Wellbeing
 from agent.store import snapshot
@@ -45,8 +48,6 @@ from agent.store.journal import Journal
 from agent.store.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
-
-DRAIN_S = 3.0
 
 
 class Agent:
@@ -64,13 +65,13 @@ class Agent:
         base_url: str,
         simulator: str | None = None,
         redactor: Redactor | None = None,
+        reloads: Reloads | None = None,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
         self.blueprint = blueprint
         self.clock = clock
         self.journal = Journal(blueprint.data_folder / "journal.sqlite")
         self.publisher = Publisher()
-        self.senders: dict[str, Sender] = {}
         self.posting = Posting(clock, self.journal, self._stored, base_url)
         self._surroundings = Surroundings(blueprint.settings.name, blueprint.data_folder, base_url, simulator)
         self._lock = FolderLock(blueprint.data_folder)
@@ -79,15 +80,32 @@ class Agent:
         self._supervisor = Supervisor(clock)
         self._scheduling = Scheduling(clock, self._evaluate)
         self._credentials: CredentialService | None = None
+        self._watch: tuple[asyncio.Task[None], ...] = ()
+        self._switch: tuple[asyncio.Task[None], ...] = ()
         self._credential_troubles: dict[str, str] = {}
         self._redactor = redactor or Redactor(blueprint.secrets)
-        self._observers: list[Observing] = []
         self._ownership = Ownership()
+        self._observers = Observers(clock, self._supervisor)
+        self._reloads = reloads
         self.conduct = Conduct(clock, self._ownership.counts, self.clean)
         self._stalls = StallWatch(clock, blueprint.registry.packages, self.conduct.stalled)
         self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now(), self.conduct)
         self.machines = Machines(
-            blueprint, clock=clock, deliver=self._deliver, clean=self.clean, wellbeing=self.wellbeing
+            blueprint,
+            clock=clock,
+            supervisor=self._supervisor,
+            scheduling=self._scheduling,
+            deliver=self._deliver,
+            clean=self.clean,
+            wellbeing=self.wellbeing,
+        )
+        self.notifiers = Notifiers(
+            clock=clock,
+            supervisor=self._supervisor,
+            posting=self.posting,
+            wellbeing=self.wellbeing,
+            changed=self._check_self,
+            clean=self.clean,
         )
         self._remedies = Remedies(
             blueprint.remedies,
@@ -113,6 +131,10 @@ class Agent:
         if self._line is None:
             raise RuntimeError("the agent has not been started")
         return self._line
+
+    @property
+    def senders(self) -> dict[str, Sender]:
+        return self.notifiers.senders
 
     @property
     def core(self) -> Core:
@@ -150,7 +172,7 @@ class Agent:
         self._scheduling.stop()
         self._remedies.stop()
         await self.journal.flush()
-        await asyncio.gather(*(sender.drain(DRAIN_S) for sender in self.senders.values()))
+        await self.notifiers.drain()
         await self._supervisor.stop()
         await self.machines.stop()
         for name, left in (await self._ownership.end()).items():
@@ -167,10 +189,13 @@ class Agent:
             store=JournaledValues(self.journal, "credentials"),
             folder=self.blueprint.path.parent,
         )
-        for credential in service.credentials.values():
-            credential.state.subscribe(self._credential_changed)
+        self._follow(service.credentials.values())
         await service.start()
         return service
+
+    def _follow(self, credentials: Iterable[StoredCredential]) -> None:
+        for credential in credentials:
+            credential.state.subscribe(self._credential_changed)
 
     def _credential_changed(self, state: CredentialState) -> None:
         if state.secret is not None:
@@ -216,51 +241,42 @@ class Agent:
             log.warning("what the former run left cannot be read (%s); starting without it", error)
             return None
 
-    def _services(self) -> Services:
+    def _services(self, opened: Mapping[str, Credential] | None = None) -> Services:
+        """What machines and notifiers are handed; `opened` are credentials that will be in force."""
         return Services(
             clock=self.clock,
             surroundings=self._surroundings,
             outbound=self._outbound,
             journal=self.journal,
-            credentials=self.credentials.credentials,
+            credentials={**self.credentials.credentials, **(opened or {})},
         )
 
     def _build(self) -> None:
-        self.machines.mount(self._services())
-        for notifier in self.blueprint.notifiers:
-            self._build_notifier(notifier)
-        self.posting.senders = self.senders
+        services = self._services()
+        self.machines.mount(services)
+        staged = self.notifiers.stage(self.blueprint.notifiers, services)
+        self.notifiers.adopt(self.blueprint.notifiers, staged)
+        self._observers.adopt(self.blueprint.registry.observers)
         self.core.route(without(self.blueprint.routes, self.posting.unbuilt))
-        for name, observer in self.blueprint.registry.observers.items():
-            self._observers.append(Observing(name, observer, self.clock))
-
-    def _build_notifier(self, plan: NotifierPlan) -> None:
-        try:
-            notifier = build_notifier(plan, self._services())
-        except PluginError as error:
-            self.wellbeing.notifier_unbuilt(plan.name, plan.kind_name, self.clean(str(error)))
-            self.posting.unbuilt |= {plan.name}
-            return
-        self.senders[plan.name] = Sender(
-            plan.name,
-            plan.kind_name,
-            notifier,
-            clock=self.clock,
-            timeout=plan.timeout,
-            keep=self.posting.keep,
-            changed=self._check_self,
-            clean=self.clean,
-        )
 
     def _watch_over(self) -> None:
-        self.wellbeing.senders = self.senders
         self.wellbeing.probers = self.machines.probers
         self.wellbeing.credential_troubles = self.credentials.troubles
+        self.wellbeing.journal_loss = lambda: self.journal.loss
         self.wellbeing.changed = self._check_self
-        self.wellbeing.deadman = self._make_deadman()
-        observers = [observing.quarantine for observing in self._observers]
         self.conduct.changed = self._check_self
-        self.conduct.watch(self.machines.mounted, [*self.machines.quarantines, *observers])
+        self._watch_conduct()
+
+    def _watch_conduct(self) -> None:
+        """Have an eye on the machines and observers that are in place now."""
+        self._stalls.modules = self.blueprint.registry.packages
+        self.conduct.watch(self.machines.mounted, [*self.machines.quarantines, *self._observers.quarantines])
+
+    def _switch_on(self) -> None:
+        """Set the dead-man switch going, if there is to be one."""
+        deadman = self.wellbeing.deadman = self._make_deadman()
+        if deadman is not None:
+            self._switch = (self._supervisor.keep("dead-man switch", deadman.run),)
 
     def _make_deadman(self) -> DeadMan | None:
         wanted = self.blueprint.settings.deadman
@@ -277,16 +293,80 @@ class Agent:
 
     def _set_going(self) -> None:
         keep = self._supervisor.keep
-        keep("credentials", self.credentials.run)
-        self.machines.set_going(self._supervisor, self._scheduling)
-        for sender in self.senders.values():
-            keep(f"notifier {sender.name}", sender.run)
-        for observing in self._observers:
-            keep(f"observer {observing.name}", observing.run, quarantine=observing.quarantine)
+        self._watch = (keep("credentials", self.credentials.run),)
+        self.machines.set_going()
+        self.notifiers.set_going()
         self._check_self()
-        if self.wellbeing.deadman is not None:
-            keep("dead-man switch", self.wellbeing.deadman.run)
+        self._switch_on()
         keep("reconciler", self._reconcile)
+        if self._reloads is not None:
+            keep("configuration", self._reloading(self._reloads).run)
+
+    # -- another configuration ----------------------------------------------------------------
+
+    def _reloading(self, reloads: Reloads) -> Reloading:
+        return Reloading(
+            reloads,
+            clock=self.clock,
+            journal=self.journal,
+            seen=self.blueprint.fingerprint,
+            path=self.blueprint.path,
+            adopt=self.adopt,
+            refused=self.wellbeing.misconfigured,
+            clean=self.clean,
+        )
+
+    async def adopt(self, blueprint: Blueprint) -> Changes:
+        """Go over to another configuration; what does not differ goes on undisturbed.
+
+        Raises `ConfigError`, and nothing has changed, where a part of it cannot be built.
+        """
+        for secret in blueprint.secrets:
+            self._redactor.add(secret)
+        changes = compare(self.blueprint, blueprint)
+        changes = changes.rebuilding(self.machines.using(changes.credentials.gone))
+        opened = await self._open(blueprint, changes)
+        services = self._services({name: one.credential for name, one in opened.items()})
+        succession = prepare(blueprint, changes, self.machines, self.notifiers, services)
+        await self.machines.end(succession.machines_gone)
+        await self.notifiers.end(changes.notifiers.removed)
+        await self._observers.end_all_but(blueprint.registry.observers)
+        if changes.credentials != Parts():
+            await self._supervisor.end(self._watch)
+            self.credentials.adopt(opened, changes.credentials.removed)
+            self._watch = (self._supervisor.keep("credentials", self.credentials.run),)
+        self._swap(settle(self.blueprint, blueprint), succession)
+        if "deadman" in changes.tables:
+            await self._supervisor.end(self._switch)
+            self._switch_on()
+        return changes
+
+    async def _open(self, blueprint: Blueprint, changes: Changes) -> dict[str, Opened]:
+        tables = blueprint.settings.credentials
+        opened = self.credentials.open({name: tables[name] for name in changes.credentials.new})
+        self._follow(one.credential for one in opened.values())
+        await self.credentials.load(opened)
+        return opened
+
+    def _swap(self, blueprint: Blueprint, succession: Succession) -> None:
+        """Between two evaluations: nothing here waits."""
+        self.blueprint = blueprint
+        self.machines.adopt(blueprint, succession.machines)
+        self.notifiers.adopt(blueprint.notifiers, succession.notifiers)
+        self._observers.adopt(blueprint.registry.observers)
+        self._remedies.adopt(blueprint.remedies)
+        self.wellbeing.probers = self.machines.probers
+        self._watch_conduct()
+        self.wellbeing.configured(
+            blueprint.registry, rebuilt=succession.plugins, waiting=succession.changes.waiting
+        )
+        self.core.route(without(blueprint.routes, self.posting.unbuilt))
+        self.core.adopt(blueprint.ruleset, believed_for(blueprint), renewed=succession.machines)
+        self.machines.begin(succession.machines)
+        self.notifiers.set_going()
+        self.posting.resume()
+        self._check_self()
+        self._evaluate()
 
     # -- what machines and people want ------------------------------------------------------
 
@@ -308,8 +388,7 @@ class Agent:
 
     def _observe(self) -> None:
         if self.publisher.latest is not None:
-            for observing in self._observers:
-                observing.tell(self.publisher.latest)
+            self._observers.tell(self.publisher.latest)
 
     # -- the agent's own health --------------------------------------------------------------
 
@@ -323,8 +402,8 @@ class Agent:
         turns = Turns(
             lag=self.wellbeing.lagged,
             shift=self._shift,
-            catch_up=self._catch_up,
-            look=self._check_self,
+            hurry=self.journal.hurry,
+            look=self._look,
             renew=self._renew,
         )
         await reconcile(self.clock, turns)
@@ -336,12 +415,11 @@ class Agent:
         self.core.shift(step)
         self._scheduling.rearm()
 
-    def _catch_up(self) -> None:
+    def _look(self) -> None:
+        """What every turn looks at."""
         if self.line.is_well:
             self._alive()
-        if not self.wellbeing.is_storing:
-            self.core.save()
-        self.posting.catch_up()
+        self._check_self()
 
     def _renew(self) -> None:
         if self.line.is_well and self.wellbeing.is_storing:

@@ -32,20 +32,27 @@ class Conduct:
         self._tasks = tasks
         self._clean = clean
         self._machines: Mapping[str, Mounted] = {}
-        self._quarantines: list[Quarantine] = []
+        self._watched: list[Quarantine] = []
+        self._lasting: list[Quarantine] = []
         self._seen: _Seen | None = None
         self._stalls = 0
 
     def watch(self, machines: Mapping[str, Mounted], quarantines: Iterable[Quarantine]) -> None:
-        """From now on, look at these."""
+        """From now on, look at these, in place of the former ones."""
         self._machines = machines
-        self.add(quarantines)
+        self._watched = [self._listen(one) for one in quarantines]
 
     def add(self, quarantines: Iterable[Quarantine]) -> None:
-        """And at these."""
-        for one in quarantines:
-            one.changed = self._tell
-            self._quarantines.append(one)
+        """And always at these."""
+        self._lasting += [self._listen(one) for one in quarantines]
+
+    @property
+    def _quarantines(self) -> list[Quarantine]:
+        return [*self._watched, *self._lasting]
+
+    def _listen(self, one: Quarantine) -> Quarantine:
+        one.changed = self._tell
+        return one
 
     def _tell(self) -> None:
         self.changed()

@@ -19,7 +19,7 @@ from agent.runtime.inlet import Inlet
 from agent.runtime.outbound import Outbound
 from agent.runtime.pacing import paced
 from agent.runtime.threads import Threads
-from agent.store.journal import Entry, Journal
+from agent.store.journal import Entry, Store
 from agent.watched import Watched
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class JournaledValues:
     `limit` is how many there may be.
     """
 
-    def __init__(self, journal: Journal, owner: str, limit: int | None = None) -> None:
+    def __init__(self, journal: Store, owner: str, limit: int | None = None) -> None:
         self._journal = journal
         self._owner = owner
         self._limit = limit
@@ -64,7 +64,7 @@ class Services:
     clock: Clock
     surroundings: Surroundings
     outbound: Outbound
-    journal: Journal
+    journal: Store
     credentials: Mapping[str, Credential]
 
 
@@ -87,6 +87,8 @@ class MachineContext:
         self.surroundings = services.surroundings
         self.expectation: Watched[Expectation] = Watched(Expectation.NOTHING)
         self.store: KeyValue = JournaledValues(services.journal, f"machine:{machine.name}", VALUES_LIMIT)
+        self.used: set[str] = set()
+        """The credentials that it was handed."""
         self._machine = machine
         self._services = services
         self._threads = threads
@@ -101,6 +103,7 @@ class MachineContext:
         return self._services.outbound.open()
 
     def credential(self, name: str) -> Credential:
+        self.used.add(name)
         try:
             return self._services.credentials[name]
         except KeyError:

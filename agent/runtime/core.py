@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -121,10 +121,29 @@ class Core:
         """Tell people by these routes from the next evaluation on."""
         self._telling.take_routes(routes)
 
+    def adopt(
+        self, ruleset: Ruleset, believed_for: Mapping[str, timedelta], *, renewed: Collection[str] = ()
+    ) -> None:
+        """Go on with another table and other machines; what stays keeps its ages and stages.
+
+        Of the `renewed` machines nothing is known until they speak: they were built anew.
+        """
+        now = self._clock.now()
+        former, self._statuses = self._statuses, {}
+        for machine in ruleset.machines:
+            known = former.get(machine.name)
+            if known is not None and machine.name not in renewed:
+                self._statuses[machine.name] = replace(known, machine=machine)
+                continue
+            self._statuses[machine.name] = folding.unprobed(machine, now, resumes=known)
+        self._ruleset, self._believed_for = ruleset, believed_for
+        self._memory = replace(self._memory, former=None)
+        self._evaluate(now)
+
     def accept(self, name: str, report: Report) -> None:
         """Take in a report that has passed the border."""
         now = self._clock.now()
-        self._journal.append(Entry(reports=(Received(now, name, report),)))
+        self._journal.append(Entry(reports=(Received(now, name, report),), written=self._do.stored))
         believed_for = self._believed_for[name]
         self._statuses[name] = folding.fold(self._statuses[name], report, believed_for=believed_for)
         self._evaluate(now)
@@ -250,12 +269,6 @@ class Core:
                 written=written,
             )
         )
-
-    def save(self) -> None:
-        """Write once more what a new run must know: the journal has missed it."""
-        incident = self._telling.incident
-        incidents = (incident,) if incident is not None else ()
-        self._journal.append(Entry(values=self._values(), incidents=incidents, written=self._do.stored))
 
     def _values(self) -> tuple[tuple[str, str], ...]:
         text = snapshot.pack(

@@ -27,6 +27,7 @@ class Starts:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._path: Path | None = None
+        self.refused: str | None = None
 
     def begin(self, folder: Path) -> str | None:
         """Count this start among those without an end."""
@@ -38,10 +39,11 @@ class Starts:
         if len(unended) < LIMIT:
             return None
         minutes = int(WITHIN / timedelta(minutes=1))
-        return (
+        self.refused = (
             f"not loaded: the agent ended abruptly {len(unended)} times within {minutes} minutes; "
             "mend it or take it off [plugins] enable, then restart the agent"
         )
+        return self.refused
 
     def end(self) -> None:
         """This start, and so whatever was before it, has come to a proper end."""

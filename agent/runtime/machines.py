@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from agent.abilities import Login, Pushed, Running
 from agent.clock import Clock
-from agent.config.blueprint import Blueprint
+from agent.config.blueprint import Blueprint, MachinePlan
 from agent.errors import ActionError, LoginError
 from agent.fence import called, fenced, in_words
 from agent.health.rules import MARKET, members
@@ -34,22 +35,31 @@ class Machines:
         blueprint: Blueprint,
         *,
         clock: Clock,
+        supervisor: Supervisor,
+        scheduling: Scheduling,
         deliver: Callable[[str, Report], None],
         clean: Callable[[str], str],
         wellbeing: Wellbeing,
     ) -> None:
         self._plans = blueprint.machines
         self._clock = clock
+        self._supervisor = supervisor
+        self._scheduling = scheduling
         self._deliver = deliver
         self._clean = clean
         self._wellbeing = wellbeing
         self._markets = _markets_by_machine(blueprint)
         self._pools: dict[str, Threads] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self.mounted: dict[str, Mounted] = {}
 
     @property
     def probers(self) -> list[Prober]:
         return [one.prober for one in self.mounted.values() if one.prober is not None]
+
+    @property
+    def unbuilt(self) -> frozenset[str]:
+        return frozenset(name for name, one in self.mounted.items() if one.error is not None)
 
     @property
     def logins(self) -> dict[str, Login]:
@@ -63,23 +73,77 @@ class Machines:
 
     def mount(self, services: Services) -> None:
         """Build them all; one that cannot be built costs itself alone."""
-        wishes = {plan.machine.name: self._wish(plan.machine.name) for plan in self._plans}
-        for plan in self._plans:
-            self.mounted[plan.machine.name] = mount(
-                plan, services, pools=self._pools, deliver=self._deliver, wishes=wishes
+        self.mounted = self.stage(self._plans, services)
+
+    def stage(self, plans: Iterable[MachinePlan], services: Services) -> dict[str, Mounted]:
+        """Build machines, without putting them in place."""
+        return {plan.machine.name: self._build(plan, services) for plan in plans}
+
+    def _build(self, plan: MachinePlan, services: Services) -> Mounted:
+        """Build one. What it still says when another has its place is dropped."""
+
+        def arrive(name: str, report: Report) -> None:
+            present = self.mounted.get(name)
+            if present is not None and present.context is built.context:
+                self._deliver(name, report)
+
+        wishes = {plan.machine.name: self._wish(plan.machine.name)}
+        built = mount(plan, services, pools=self._pools, deliver=arrive, wishes=wishes)
+        return built
+
+    def set_going(self) -> None:
+        for one in self.mounted.values():
+            self._begin(one)
+
+    def _begin(self, one: Mounted) -> None:
+        """Probe it at once and then on schedule, and keep its task, if it has one."""
+        if one.prober is None:
+            self._deliver(one.name, self._unbuilt(one))
+            return
+        one.prober.wish()
+        self._scheduling.every(one.plan.every, one.prober.on_schedule)
+        if one.running is not None:
+            run = self._run(one.name, one.running)
+            self._tasks[one.name] = self._supervisor.keep(
+                one.name, run, failed=self._crashed(one), quarantine=one.quarantine
             )
 
-    def set_going(self, supervisor: Supervisor, scheduling: Scheduling) -> None:
-        """Probe each at once and then on schedule, and keep the tasks of those that have one."""
-        for one in self.mounted.values():
-            if one.prober is None:
-                self._deliver(one.name, self._unbuilt(one))
-                continue
-            one.prober.wish()
-            scheduling.every(one.plan.every, one.prober.on_schedule)
-            if one.running is not None:
-                run = self._run(one.name, one.running)
-                supervisor.keep(one.name, run, failed=self._crashed(one), quarantine=one.quarantine)
+    # -- another configuration ----------------------------------------------------------------
+
+    def using(self, credentials: Collection[str]) -> frozenset[str]:
+        """The machines that hold one of these credentials."""
+        return frozenset(name for name, one in self.mounted.items() if one.context.used & {*credentials})
+
+    async def end(self, names: Iterable[str]) -> None:
+        """Take machines out of their places and end them."""
+        gone = [self.mounted.pop(name) for name in names]
+        for one in gone:
+            if one.prober is not None:
+                self._scheduling.forget(one.plan.every, one.prober.on_schedule)
+        await self._supervisor.end([self._tasks.pop(one.name) for one in gone if one.name in self._tasks])
+        await asyncio.gather(*(one.prober.stop() for one in gone if one.prober is not None))
+
+    def adopt(self, blueprint: Blueprint, staged: Mapping[str, Mounted]) -> None:
+        """Put machines in place, and have those that stay go by their new plans."""
+        self._plans = blueprint.machines
+        self._markets = _markets_by_machine(blueprint)
+        self.mounted = {
+            plan.machine.name: staged.get(plan.machine.name) or self._adjusted(plan) for plan in self._plans
+        }
+
+    def _adjusted(self, plan: MachinePlan) -> Mounted:
+        one = self.mounted[plan.machine.name]
+        if one.prober is not None:
+            one.prober.allow(plan.timeout)
+            if plan.every != one.plan.every:
+                self._scheduling.forget(one.plan.every, one.prober.on_schedule)
+                self._scheduling.every(plan.every, one.prober.on_schedule)
+        return replace(one, plan=plan)
+
+    def begin(self, names: Iterable[str]) -> None:
+        """Set machines going that were just put in place."""
+        for name in names:
+            self._begin(self.mounted[name])
 
     async def stop(self) -> None:
         await asyncio.gather(*(prober.stop() for prober in self.probers))

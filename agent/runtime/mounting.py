@@ -13,7 +13,7 @@ from agent.errors import ActionError, LoginError, PluginError
 from agent.fence import called, in_words
 from agent.model import Report
 from agent.ownership import bounded, owned
-from agent.runtime.context import MachineContext, Services
+from agent.runtime.context import JournaledValues, MachineContext, Services
 from agent.runtime.probing import Prober
 from agent.runtime.quarantining import Quarantine
 from agent.runtime.threads import Threads
@@ -190,11 +190,13 @@ def _apart(plan: MachinePlan, context: MachineContext, services: Services) -> ob
     from agent.runtime.isolated.wire import written
 
     factory = plan.kind.factory if plan.kind is not None else None
+    credentials = named_credentials(written(plan.settings), services.credentials)
+    context.used |= credentials.keys()
     return remote_class(factory)(
         plan,
         context,
         values=services.journal.values_under(f"machine:{context.name}:"),
-        credentials=named_credentials(written(plan.settings), services.credentials),
+        credentials=credentials,
     )
 
 
@@ -217,6 +219,8 @@ def build_notifier(plan: NotifierPlan, services: Services) -> Notifier:
         logging.getLogger(f"openbell.{plan.name}"),
         services.surroundings,
         services.outbound.open,
+        JournaledValues(services.journal, f"notifier:{plan.name}"),
+        Threads(plan.name).run,
     )
     try:
         factory, settings = plan.kind.factory, plan.settings

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection, Mapping
 
 from agent.abilities import Observer
 from agent.clock import Clock
 from agent.ownership import bounded
 from agent.runtime.publishing import Published
 from agent.runtime.quarantining import Quarantine
+from agent.runtime.supervision import Supervisor
 
 TIMEOUT_S = 30.0
 
@@ -44,3 +46,35 @@ class Observing:
             await self._observer.observe(json.loads(published.body))
 
         await bounded(self.name, observe(), clock=self._clock, timeout_s=TIMEOUT_S)
+
+
+class Observers:
+    """All observers of one agent, and the tasks in which they are told."""
+
+    def __init__(self, clock: Clock, supervisor: Supervisor) -> None:
+        self._clock = clock
+        self._supervisor = supervisor
+        self._observing: dict[str, Observing] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def quarantines(self) -> list[Quarantine]:
+        return [observing.quarantine for observing in self._observing.values()]
+
+    def adopt(self, observers: Mapping[str, Observer]) -> None:
+        """Take in those that are new; one that is here already stays as it is."""
+        for name in observers.keys() - self._observing.keys():
+            observing = self._observing[name] = Observing(name, observers[name], self._clock)
+            self._tasks[name] = self._supervisor.keep(
+                f"observer {name}", observing.run, quarantine=observing.quarantine
+            )
+
+    async def end_all_but(self, names: Collection[str]) -> None:
+        gone = self._observing.keys() - set(names)
+        await self._supervisor.end([self._tasks.pop(name) for name in gone])
+        for name in gone:
+            del self._observing[name]
+
+    def tell(self, published: Published) -> None:
+        for observing in self._observing.values():
+            observing.tell(published)

@@ -8,10 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from agent.alerts import letters as post
+from agent.alerts.bundles import agent_of
+from agent.alerts.gathered import Item, missed
 from agent.alerts.letters import Address, Letter, LetterState
 from agent.alerts.notices import rooted, trial
 from agent.clock import Clock
-from agent.delivery.sender import Sender
+from agent.delivery import losses
+from agent.delivery.losses import Losses
+from agent.delivery.sender import NO_RECEIVER, Sender
 from agent.errors import ActionError, StoreError
 from agent.model import Notice, NoticeType
 from agent.store.journal import Entry, Journal
@@ -35,9 +39,9 @@ class Posting:
         self._journal = journal
         self._stored = stored
         self._seq = 0
-        self._latest: dict[str, Letter] = {}
-        self._missed: set[str] = set()
+        self._unclaimed: list[Letter] = []
         self._reached: dict[tuple[Address, str], bool] = {}
+        self._losses = Losses()
         self.senders: Mapping[str, Sender] = {}
         self.unbuilt: frozenset[str] = frozenset()
         """The notifiers that could not be built: their letters wait for a run in which they can."""
@@ -62,28 +66,46 @@ class Posting:
     def post(self, letters: tuple[Letter, ...], error: StoreError | None) -> None:
         """Have letters sent that are on disk now; or that cannot be, which they then say."""
         for letter in letters:
-            sent = letter if error is None else post.mark_unstored(letter)
-            self.senders[letter.address.notifier].post([sent])
+            sent = letter
             if error is not None:
-                self._latest[sent.id] = sent
-                self._missed.add(sent.id)
+                sent = post.mark_unstored(letter)
+                self.keep(sent)
+            sender = self.senders.get(letter.address.notifier)
+            if sender is not None:
+                sender.post([sent])
+            else:
+                self.keep(post.bury(sent, NO_RECEIVER, self._clock.now()))
 
     # -- what senders change -----------------------------------------------------------------------
 
     def keep(self, letter: Letter) -> None:
-        """Write a letter as it is now; `catch_up` writes what could not be."""
+        """Write a letter as it is now."""
+        summary, values = self._follow_losses(letter)
 
         def written(error: StoreError | None) -> None:
-            if error is not None:
-                self._missed.add(letter.id)
-            elif self._latest.get(letter.id) is letter:
-                del self._latest[letter.id]
-                self._missed.discard(letter.id)
             self._stored(error)
+            self.post(summary, error)
 
-        self._latest[letter.id] = letter
         self._note(letter)
-        self._journal.append(Entry(letters=(letter,), written=written))
+        self._journal.append(Entry(letters=(letter, *summary), values=values, written=written))
+
+    def _follow_losses(self, letter: Letter) -> tuple[tuple[Letter, ...], tuple[tuple[str, str], ...]]:
+        """A letter that is given up is remembered, and told of where the next one arrives.
+
+        Returns what is sent for that, and what is written with it.
+        """
+        sender = self.senders.get(letter.address.notifier)
+        if sender is None or letter.address not in sender.addresses:
+            return (), ()
+        changed = self._losses.follow(letter)
+        lost = self._losses.take(letter.address) if letter.state is LetterState.DELIVERED else ()
+        summary = self._summary(letter, lost) if lost else ()
+        return summary, ((losses.KEY, self._losses.pack()),) if changed or lost else ()
+
+    def _summary(self, letter: Letter, lost: tuple[Item, ...]) -> tuple[Letter, ...]:
+        now = self._clock.now()
+        notice = missed(lost, now=now, agent=agent_of(letter), new_id=uuid.uuid4().hex)
+        return post.write(notice, [letter.address], after=self.number() - 1, now=now)
 
     def _note(self, letter: Letter) -> None:
         """Remember where an open incident was told, and where it could not be."""
@@ -95,25 +117,33 @@ class Posting:
         elif letter.state is LetterState.DEAD:
             self._reached.setdefault(place, False)
 
-    def catch_up(self) -> None:
-        """Write again, as it is now, what the journal has missed."""
-        missed, self._missed = self._missed, set()
-        for letter_id in missed & self._latest.keys():
-            self.keep(self._latest[letter_id])
-
     # -- a new run, a set clock --------------------------------------------------------------------
 
     def restore(self) -> None:
         """Take up what a former run left; what has no notifier any more is dead, and listed as such."""
-        now = self._clock.now()
         self._reached |= self._journal.reached
+        now = self._clock.now()
+        self._losses.unpack(self._journal.value(losses.KEY))
+        for address, sent_at in self._journal.delivered_last:
+            if address.notifier in self.senders and sent_at <= now:
+                self.senders[address.notifier].remember(address.recipient, sent_at)
         self._journal.append(Entry(forget_before=now - KEPT, written=self._stored))
-        for letter in self._journal.take_waiting():
+        self._hand_out(self._journal.take_waiting())
+
+    def resume(self) -> None:
+        """Hand out what waits for a notifier that could not be built until now."""
+        self._hand_out(self._unclaimed)
+
+    def _hand_out(self, letters: list[Letter]) -> None:
+        now, self._unclaimed = self._clock.now(), []
+        for letter in letters:
             sender = self.senders.get(letter.address.notifier)
             if sender is not None and letter.address in sender.addresses:
                 sender.post([post.release(letter, now)])
             elif sender is not None or letter.address.notifier not in self.unbuilt:
-                self.keep(post.bury(letter, "agent.toml does not name this receiver any more", now))
+                self.keep(post.bury(letter, NO_RECEIVER, now))
+            else:
+                self._unclaimed.append(letter)
 
     def shift(self, step: timedelta) -> None:
         for sender in self.senders.values():
@@ -130,9 +160,8 @@ class Posting:
         if letter.state is not LetterState.DEAD:
             raise ActionError(f"this notice is {letter.state}; only a dead one is sent again")
         if sender is None or letter.address not in sender.addresses:
-            raise ActionError("agent.toml does not name this receiver any more")
-        revived = post.revive(letter, self._next() + 1, self._clock.now())
-        self._seq = revived.seq
+            raise ActionError(NO_RECEIVER)
+        revived = post.revive(letter, self.number(), self._clock.now())
         self.keep(revived)
         sender.post([revived])
         return revived
@@ -148,6 +177,11 @@ class Posting:
         for letter in ended:
             self.keep(letter)
         return tuple(ended)
+
+    def number(self) -> int:
+        """The next letter's."""
+        self._seq = self._next() + 1
+        return self._seq
 
     def _next(self) -> int:
         """The number behind which new letters are numbered."""

@@ -59,10 +59,15 @@ class Prober:
         self._deliver = deliver
         self._task: asyncio.Task[None] | None = None
         self._again = False
+        self._is_ended = False
         self._left_running: asyncio.Future[object] | None = None
         self._was_failing = False
         self._blame: str | None = None
         self.counts = Counts()
+
+    def allow(self, timeout: timedelta) -> None:
+        """Give the next probes this long."""
+        self._timeout_s = timeout.total_seconds()
 
     def on_schedule(self) -> None:
         """Probe, unless a probe is under way; that one counts for this turn."""
@@ -94,7 +99,8 @@ class Prober:
             self._blame = why
 
     async def stop(self) -> None:
-        """Cancel what is under way and wait for its end, briefly."""
+        """Cancel what is under way and wait for its end, briefly; it probes no more."""
+        self._is_ended = True
         pending = [task for task in (self._task, self._left_running) if task is not None]
         for task in pending:
             task.cancel()
@@ -102,6 +108,8 @@ class Prober:
             await asyncio.wait(pending, timeout=1)
 
     def _start_unless_held(self) -> None:
+        if self._is_ended:
+            return
         if self.quarantine.holds or self._is_away():
             self.counts.held += 1
             return

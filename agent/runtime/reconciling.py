@@ -19,12 +19,13 @@ RENEW_EVERY = 2
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
     """What a turn has others do: `lag` hears how late it is in milliseconds, `shift` of a step of the
-    wall clock, `catch_up` writes what the journal has missed, `look` derives the agent's own health.
+    wall clock, `hurry` finds a disk that hangs, `look` derives the agent's own health, and with it
+    tries a journal that cannot be written.
     """
 
     lag: Callable[[float], None]
     shift: Callable[[timedelta], None]
-    catch_up: Callable[[], None]
+    hurry: Callable[[], None]
     look: Callable[[], None]
     renew: Callable[[], None]
 
@@ -41,7 +42,7 @@ async def reconcile(clock: SystemClock, turns: Turns) -> None:
         if step:
             log.warning("the wall clock was set by %s; ages are kept, everything is timed anew", step)
             turns.shift(step)
-        turns.catch_up()
+        turns.hurry()
         turns.look()
         if turn % RENEW_EVERY == 0:
             turns.renew()

@@ -64,6 +64,11 @@ class Remedies:
         except (ValueError, TypeError, AttributeError) as error:
             log.warning("what is known of former remedies cannot be read (%s); counting anew", error)
 
+    def adopt(self, remedies: Iterable[Remedy]) -> None:
+        """Go by other remedies from now on; what is under way comes to its end."""
+        self._disarm()
+        self._remedies = tuple(remedies)
+
     def look(self, evaluation: Evaluation | None) -> None:
         """Take in the problems as they are now, and begin what is due."""
         if not self._remedies or evaluation is None:

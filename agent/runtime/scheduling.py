@@ -53,6 +53,14 @@ class Scheduling:
         if len(group) == 1:
             self._add_interval(interval)
 
+    def forget(self, interval: timedelta, call: Callable[[], None]) -> None:
+        """No longer call what `every` was given."""
+        group = self._groups[interval]
+        group.remove(call)
+        if not group:
+            del self._groups[interval]
+            self._scheduler.remove_job(f"every {interval}")
+
     def wake_at(self, instant: datetime | None) -> None:
         """Arm the evaluation's wake-up in place of the former one; `None` disarms it."""
         if instant == self._wake_at:
@@ -88,7 +96,7 @@ class Scheduling:
 
     async def _spread(self, interval: timedelta) -> None:
         """Call the interval's calls, slot by slot, evenly over the interval."""
-        calls = self._groups[interval]
+        calls = self._groups.get(interval, [])
         slots = max(1, int(interval / SLOT))
         for place, call in enumerate(calls):
             slot = place * slots // len(calls)

@@ -50,7 +50,7 @@ class StallWatch:
 
     def __init__(self, clock: Clock, modules: Mapping[str, str], ended: Callable[[Stall], None]) -> None:
         self._clock = clock
-        self._modules = modules
+        self.modules = modules
         self._ended = ended
         self._stop = threading.Event()
         self._beat_s = 0.0
@@ -93,7 +93,7 @@ class StallWatch:
                 self._look(sys._current_frames().get(loop_thread), beat_s)
 
     def _look(self, frame: FrameType | None, beat_s: float) -> None:
-        plugin, where = culprit(frame, self._modules)
+        plugin, where = culprit(frame, self.modules)
         stack = "".join(traceback.format_stack(frame)[-_INNERMOST:]) if frame is not None else ""
         self._sight = _Sight(beat_s, plugin, where)
         log.error("%s holds up the event loop at %s:\n%s", _whose(plugin), where, stack.rstrip())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from agent.clock import Clock
 from agent.errors import PluginError
@@ -37,12 +38,12 @@ class Supervisor:
         *,
         failed: Callable[[BaseException], None] | None = None,
         quarantine: Quarantine | None = None,
-    ) -> None:
-        """Run `run` for as long as the agent lives; `failed` hears of each crash.
+    ) -> asyncio.Task[None]:
+        """Run `run` for as long as the agent lives, or until `end`; `failed` hears of each crash.
 
         A `quarantine`, for a task of a plugin's, counts the crashes and lengthens the pauses.
         """
-        self._spawn(name, self._keep(name, run, failed, quarantine))
+        return self._spawn(name, self._keep(name, run, failed, quarantine))
 
     def spawn(self, name: str, run: Awaitable[None]) -> None:
         """Run something once, referenced until it is done."""
@@ -50,7 +51,13 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Cancel all tasks and wait for their end; one that will not end is left behind, named."""
-        tasks = dict(self._tasks)
+        await self._end(dict(self._tasks))
+
+    async def end(self, tasks: Collection[asyncio.Task[None]]) -> None:
+        """As `stop`, for some of them."""
+        await self._end({task: self._tasks[task] for task in tasks if task in self._tasks})
+
+    async def _end(self, tasks: Mapping[asyncio.Task[None], str]) -> None:
         for task in tasks:
             task.cancel()
         if tasks:
@@ -58,10 +65,13 @@ class Supervisor:
             for task in stubborn:
                 log.warning("%s did not end when told to", tasks[task])
 
-    def _spawn(self, name: str, run: Awaitable[None]) -> None:
+    def _spawn(self, name: str, run: Awaitable[None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(_fenced(name, run))
         self._tasks[task] = name
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        if inspect.iscoroutine(run):  # one that is ended before its first step was never awaited
+            task.add_done_callback(lambda _: run.close())
+        return task
 
     async def _keep(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from datetime import datetime
 
 from agent import __version__
@@ -31,11 +31,15 @@ class Wellbeing:
         self._unbuilt: dict[str, str] = {}
         self._unbuilt_notifiers: dict[str, NotifierPart] = {}
         self._store_error: str | None = None
+        self._loss: str | None = None
+        self._configuration_error: str | None = None
+        self._waiting: tuple[str, ...] = ()
         self.loop_lag_ms = 0.0
         self.senders: Mapping[str, Sender] = {}
         self.probers: list[Prober] = []
         self.credential_troubles: Callable[[], Mapping[str, str]] = dict
         self.deadman: DeadMan | None = None
+        self.journal_loss: Callable[[], str | None] = lambda: None
         self.changed: Callable[[], None] = lambda: None
 
     @property
@@ -55,14 +59,34 @@ class Wellbeing:
     def notifier_unbuilt(self, name: str, kind: str, error: str) -> None:
         self._unbuilt_notifiers[name] = NotifierPart(name=name, kind=kind, state="failing", error=error)
 
+    def configured(
+        self, registry: Registry, *, rebuilt: Collection[str] = (), waiting: tuple[str, ...] = ()
+    ) -> None:
+        """A new configuration is in force; the plugins of `rebuilt` machines begin with a clean slate."""
+        self._registry = registry
+        self._configuration_error = None
+        self._waiting = waiting
+        for plugin in rebuilt:
+            self._unbuilt.pop(plugin, None)
+
+    def misconfigured(self, error: str) -> None:
+        """A new configuration cannot be used, and the former one stays in force."""
+        self._configuration_error = error
+        self.changed()
+
+    def notifier_built(self, name: str) -> None:
+        """It is there, or not wanted any more."""
+        self._unbuilt_notifiers.pop(name, None)
+
     def stored(self, error: StoreError | None) -> None:
         """How the latest write to the journal went."""
         before, self._store_error = self._store_error, str(error) if error is not None else None
+        loss, self._loss = self._loss, self.journal_loss()
         if before is None and error is not None:
             log.error("the journal cannot be written: %s", error)
-            self.changed()
         elif before is not None and error is None:
             log.info("the journal can be written again")
+        if (before is None, loss) != (error is None, self._loss):
             self.changed()
 
     def trouble(self) -> str | None:
@@ -105,9 +129,12 @@ class Wellbeing:
         """The report of the machine `agent`."""
         part = self.describe()
         facts = self_check.Facts(
-            store_error=self._store_error,
+            store_error=self._store_error or self.journal_loss(),
+            configuration_error=self._configuration_error,
+            waiting=self._waiting,
             plugin_errors={one.name: one.error for one in part.plugins if one.error},
             notifier_errors={one.name: one.error or "" for one in part.notifiers if one.state == "failing"},
+            notifier_remarks={s.name: s.remark for s in self.senders.values() if s.remark is not None},
             credential_troubles=self.credential_troubles(),
             loop_lag_ms=self.loop_lag_ms,
             deadman_error=self.deadman.error if self.deadman is not None else None,

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import queue
 import sqlite3
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from agent.alerts.letters import Address, Letter, LetterState
-from agent.crashpoints import crashpoint
 from agent.errors import StoreError
-from agent.model import Incident, Transition
+from agent.model import Incident
 from agent.store import outbox, rows
-from agent.store.migrations import migrate
-from agent.store.rows import Received
+from agent.store.answers import Answers
+from agent.store.entry import Entry
+from agent.store.files import connect
+from agent.store.journal_file import JournalFile
+from agent.store.troubles import explain, is_damage
+from agent.store.writer import Writer
 
-log = logging.getLogger(__name__)
+__all__ = ["Entry", "Journal", "Store"]
 
-BUSY_TIMEOUT_S = 5.0
-_STOP = None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is written in one transaction: edges, values that replace former ones, and letters."""
-
-    transitions: tuple[Transition, ...] = ()
-    values: tuple[tuple[str, str], ...] = ()
-    incidents: tuple[Incident, ...] = ()
-    reports: tuple[Received, ...] = ()
-    letters: tuple[Letter, ...] = ()
-    forget_before: datetime | None = None
-    """Letters that ended before this instant are no longer kept."""
-    written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)
-    """Called on the event loop once the entry is on disk, or with the error that kept it off."""
+PATIENCE_S = 2.0
+"""How long a lock of another program is waited for; a critical notice then leaves from memory."""
 
 
 class Store(Protocol):
@@ -53,6 +37,10 @@ class Store(Protocol):
         """The latest value under a key, written or about to be."""
         ...
 
+    def values_under(self, prefix: str) -> dict[str, str]:
+        """The latest values whose keys begin so, by the rest of their keys."""
+        ...
+
 
 class Journal:
     """One file, one writer thread, group commit with `synchronous=FULL`.
@@ -61,44 +49,68 @@ class Journal:
     `written`, and the loop goes on.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience_s: float = PATIENCE_S) -> None:
         self.path = path
-        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._patience_s = patience_s
+        self._file = JournalFile(path, patience_s)
+        self._writer = Writer(self._file)
+        self._answers = Answers()
         self._values: dict[str, str] = {}
         self._waiting: list[Letter] = []
         self.reached: dict[tuple[Address, str], bool] = {}
         """Where open incidents had been told, or could not be, when the file was opened."""
+        self.delivered_last: list[tuple[Address, datetime]] = []
+        """Where and when the latest letters had been delivered, oldest first."""
         self.last_letter = 0
         """The highest number of a letter when the file was opened."""
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loss(self) -> str | None:
+        """That a damaged journal lies in the folder, for as long as it does."""
+        left = [path.name for path in self._file.asides if path.exists()]
+        if not left:
+            return None
+        return (
+            f"{self.path}: it was damaged, and what could be read was taken over into a new one; "
+            f"look at {', '.join(left)}, then move it out of the folder"
+        )
 
     def open(self) -> None:
-        """Open or make the file, bring its schema up to date, read the values. Raises `StoreError`."""
+        """Open or make the file, bring its schema up to date, read the values. Raises `StoreError`.
+
+        A damaged one is moved aside; what can be read of it is taken over into a new one.
+        """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            connection = _connect(self.path)
-            try:
-                migrate(connection)
-                self._values = dict(connection.execute("SELECT key, value FROM value"))
-                self._waiting = outbox.waiting(connection)
-                self.reached = outbox.reached(connection)
-                self.last_letter = outbox.last(connection)
-            finally:
-                connection.close()
-            self.path.chmod(0o600)
+            self._file.read(self._read_in)
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(_explain(self.path, error)) from error
+            raise StoreError(explain(self.path, error)) from error
+
+    def _read_in(self, connection: sqlite3.Connection) -> None:
+        self._values = dict(connection.execute("SELECT key, value FROM value"))
+        self._waiting = outbox.waiting(connection)
+        self.reached = outbox.reached(connection)
+        self.delivered_last = outbox.delivered_last(connection)
+        self.last_letter = outbox.last(connection)
 
     def start(self) -> None:
         """Start the writer; needs the running event loop."""
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
-        self._thread.start()
+        self._writer.start()
 
     def append(self, entry: Entry) -> None:
         self._values.update(entry.values)
-        self._queue.put(entry)
+        if entry.written is not None:
+            entry = replace(entry, written=self._answers.expect(entry.written))
+        self._writer.put(entry)
+
+    def hurry(self) -> None:
+        """Called every few seconds: who has waited since the former call is told that the disk hangs.
+
+        Their entries are written all the same, when it answers.
+        """
+        self._answers.give_up(
+            StoreError(f"{self.path}: the disk does not answer; look at it, writing goes on when it does")
+        )
 
     def value(self, key: str) -> str | None:
         """The latest value under a key, written or about to be."""
@@ -116,7 +128,7 @@ class Journal:
 
     async def flush(self) -> None:
         """Wait until all that was appended so far is on disk, or known not to be."""
-        if self._thread is None:
+        if not self._writer.is_running:
             return
         done: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
         self.append(Entry(written=done.set_result))
@@ -124,10 +136,7 @@ class Journal:
 
     async def close(self) -> None:
         """Write what is waiting, and end the thread."""
-        if self._thread is not None:
-            self._queue.put(_STOP)
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
+        await self._writer.close()
 
     async def history(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, object]]:
         """The latest transitions, newest first, from below the id `before`. Raises `StoreError`."""
@@ -169,91 +178,13 @@ class Journal:
 
     def _read_now(self, wanted: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
         try:
-            connection = _connect(self.path)
+            connection = connect(self.path, self._patience_s, make=False)
             try:
                 connection.row_factory = sqlite3.Row
                 return connection.execute(wanted, values).fetchall()
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            raise StoreError(_explain(self.path, error)) from error
-
-    def _write_all(self) -> None:
-        connection: sqlite3.Connection | None = None
-        while True:
-            entries = self._take()
-            last = entries[-1] is _STOP
-            batch = [entry for entry in entries if entry is not None]
-            error: StoreError | None = None
-            try:
-                connection = connection or _connect(self.path)
-                _commit(connection, batch)
-            except (OSError, sqlite3.Error) as problem:
-                error = StoreError(_explain(self.path, problem))
-                if connection is not None:
-                    connection.close()
-                    connection = None
-            self._tell(batch, error)
-            if last:
-                if connection is not None:
-                    connection.close()
-                return
-
-    def _take(self) -> list[Entry | None]:
-        """All that is waiting, at least one; what has gathered goes into one commit."""
-        entries = [self._queue.get()]
-        while entries[-1] is not _STOP:
-            try:
-                entries.append(self._queue.get_nowait())
-            except queue.Empty:
-                break
-        return entries
-
-    def _tell(self, batch: Sequence[Entry], error: StoreError | None) -> None:
-        loop = self._loop
-        for entry in batch:
-            if entry.written is not None and loop is not None and not loop.is_closed():
-                loop.call_soon_threadsafe(entry.written, error)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-def _commit(connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
-    if not batch:
-        return
-    crashpoint("before-commit")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for entry in batch:
-            connection.executemany(rows.INSERT_REPORT, map(rows.report_row, entry.reports))
-            connection.executemany(rows.INSERT_TRANSITION, map(rows.transition_row, entry.transitions))
-            connection.executemany(rows.UPSERT_INCIDENT, map(rows.incident_row, entry.incidents))
-            connection.executemany(rows.UPSERT_VALUE, entry.values)
-            crashpoint("half-written")
-            outbox.put(connection, entry.letters)
-            if entry.forget_before is not None:
-                outbox.prune(connection, entry.forget_before)
-        connection.execute("COMMIT")
-        crashpoint("committed")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _explain(path: Path, error: Exception) -> str:
-    text = str(error)
-    if "disk is full" in text or "No space" in text:
-        return f"{path}: the disk is full; free some space, writing goes on by itself"
-    if "not a database" in text or "malformed" in text:
-        return f"{path}: this is not a whole openbell journal ({text}); move it aside to start a new one"
-    if "readonly" in text or "unable to open" in text or isinstance(error, PermissionError):
-        return (
-            f"{path}: cannot be opened for writing ({text}); let this user write to the file and its folder"
-        )
-    return f"{path}: {text}"
+            if is_damage(error):
+                self._writer.suspect()
+            raise StoreError(explain(self.path, error)) from error

@@ -68,6 +68,9 @@ STEPS = (
     CREATE INDEX outbox_order ON outbox (seq);
     CREATE INDEX outbox_open ON outbox (seq) WHERE state IN ('pending', 'sending');
     """,
+    """
+    ALTER TABLE outbox ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 
@@ -90,5 +93,6 @@ def migrate(connection: sqlite3.Connection) -> None:
             connection.execute(f"PRAGMA user_version = {number}")
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise

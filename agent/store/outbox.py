@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from agent.alerts.letters import Address, Letter, LetterState
+from agent.alerts.letters import OPEN, Address, Letter, LetterState
 from agent.model import NoticeType, Severity
 
 log = logging.getLogger(__name__)
@@ -16,32 +16,29 @@ log = logging.getLogger(__name__)
 COLUMNS = (
     "id", "seq", "notice", "notifier", "recipient", "stream", "type", "code", "severity", "body",
     "created_at", "next_at", "expires_at", "state", "attempts", "ended_at", "last_error", "receipt",
+    "refusals",
 )  # fmt: skip
 
+_STATE = COLUMNS.index("state")
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join("?" * len(COLUMNS))
 _CHANGES = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 
-_UPSERT = f"INSERT INTO outbox ({_NAMES}) VALUES ({_MARKS}) ON CONFLICT (id) DO UPDATE SET {_CHANGES}"  # noqa: S608 - of our own names
+UPSERT = f"INSERT INTO outbox ({_NAMES}) VALUES ({_MARKS}) ON CONFLICT (id) DO UPDATE SET {_CHANGES}"  # noqa: S608 - of our own names
 _SELECT = f"SELECT {_NAMES} FROM outbox"  # noqa: S608 - of our own names
 
 ONE = f"{_SELECT} WHERE id = ?"
+WAITING = f"{_SELECT} WHERE state IN ('pending', 'sending') ORDER BY seq"
 STREAM = f"{_SELECT} WHERE stream = ? OR (stream > ? || '/' AND stream < ? || '0') ORDER BY seq"
 """All of one incident: without a group, and of every group."""
 PAGE = f"{_SELECT} WHERE seq < ? AND (? IS NULL OR state = ?) ORDER BY seq DESC LIMIT ?"
 """The latest first, from below a number, of one state or, twice `None`, of all."""
 
 
-def put(connection: sqlite3.Connection, letters: Iterable[Letter]) -> None:
-    """Write letters, new or changed, within the caller's transaction."""
-    connection.executemany(_UPSERT, [_row(letter) for letter in letters])
-
-
 def waiting(connection: sqlite3.Connection) -> list[Letter]:
     """All open letters, in their order."""
-    rows = connection.execute(f"{_SELECT} WHERE state IN ('pending', 'sending') ORDER BY seq")
     letters = []
-    for row in rows.fetchall():
+    for row in connection.execute(WAITING).fetchall():
         try:
             letters.append(_letter(row))
         except ValueError as error:
@@ -79,6 +76,21 @@ def reached(connection: sqlite3.Connection) -> dict[tuple[Address, str], bool]:
     }
 
 
+def delivered_last(connection: sqlite3.Connection, limit: int = 200) -> list[tuple[Address, datetime]]:
+    """Where and when the latest letters were delivered, oldest first."""
+    rows = connection.execute(
+        "SELECT notifier, recipient, ended_at FROM outbox WHERE state = 'delivered'"
+        " ORDER BY seq DESC LIMIT ?",
+        (limit,),
+    )
+    found = []
+    for notifier, recipient, ended_at in rows:
+        with suppress(ValueError, TypeError):
+            address = Address(notifier=notifier, recipient=recipient)
+            found.append((address, datetime.fromisoformat(ended_at)))
+    return sorted(found, key=lambda one: one[1])
+
+
 def last(connection: sqlite3.Connection) -> int:
     """The highest number given so far."""
     (seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()
@@ -94,7 +106,13 @@ def _set_aside(connection: sqlite3.Connection, row: tuple[object, ...], error: V
     )
 
 
-def _row(letter: Letter) -> tuple[object, ...]:
+def is_open(row: Sequence[object]) -> bool:
+    """Whether a letter's row waits or is under way."""
+    return row[_STATE] in OPEN
+
+
+def row(letter: Letter) -> tuple[object, ...]:
+    """A letter as a row, new or in place of its former one."""
     return (
         letter.id,
         letter.seq,
@@ -114,6 +132,7 @@ def _row(letter: Letter) -> tuple[object, ...]:
         letter.ended_at.isoformat() if letter.ended_at is not None else None,
         letter.last_error,
         letter.receipt,
+        letter.refusals,
     )
 
 
@@ -141,4 +160,5 @@ def _letter(row: tuple[object, ...]) -> Letter:
         ended_at=None if ended_at is None else at(str(ended_at)),
         last_error=None if read["last_error"] is None else str(read["last_error"]),
         receipt=None if read["receipt"] is None else str(read["receipt"]),
+        refusals=int(str(read["refusals"])),
     )

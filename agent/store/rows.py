@@ -12,9 +12,10 @@ from typing import Any
 from agent.model import Acknowledgement, Incident, Report, Severity, Transition
 
 INSERT_TRANSITION = (
-    "INSERT INTO transition (at, subject, name, grp, before, after, reason, message, incident)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO transition (id, at, subject, name, grp, before, after, reason, message, incident)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
 )
+"""With a number of the writer's own, so that one that came through already is not written twice."""
 UPSERT_INCIDENT = (
     "INSERT OR REPLACE INTO incident (id, opened_at, closed_at, url, code, severity, message,"
     " acknowledged_by, acknowledged_why, acknowledged_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -67,6 +68,11 @@ def incident_row(incident: Incident) -> tuple[object, ...]:
         word.why if word else None,
         word.at.isoformat() if word else None,
     )
+
+
+def is_open(incident: Sequence[object]) -> bool:
+    """Whether an incident's row has no end."""
+    return incident[2] is None
 
 
 def read_incident(row: Sequence[Any]) -> Incident:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from agent.abilities import NotifierContext, Surroundings
+from agent.abilities import KeyValue, NotifierContext, Surroundings
 from agent.clock import Clock
 from agent.model import Action, Incident, Notice, NoticeReason, NoticeType, Receipt, Severity
 from agent.testing.clocks import MORNING, ManualClock
+from agent.testing.memory import MemoryStore
 
 if TYPE_CHECKING:
     import aiohttp
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _REASONS = {
     NoticeType.PROBLEM: NoticeReason.FIRST,
@@ -39,13 +44,26 @@ class RecordingNotifier:
 
 
 def notifier_context(
-    name: str, session: Callable[[], aiohttp.ClientSession], clock: Clock | None = None
+    name: str,
+    session: Callable[[], aiohttp.ClientSession],
+    clock: Clock | None = None,
+    store: KeyValue | None = None,
 ) -> NotifierContext:
-    """What a notifier under test is handed."""
+    """What a notifier under test is handed; give two of them one `store` to see a restart."""
     surroundings = Surroundings("test", Path(), "http://127.0.0.1:8000")
     return NotifierContext(
-        name, clock or ManualClock(), logging.getLogger(f"test.{name}"), surroundings, session
+        name,
+        clock or ManualClock(),
+        logging.getLogger(f"test.{name}"),
+        surroundings,
+        session,
+        store if store is not None else MemoryStore(),
+        _in_thread,
     )
+
+
+async def _in_thread(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    return await asyncio.to_thread(call, *args, **kwargs)
 
 
 def make_notice(type: NoticeType = NoticeType.PROBLEM, **changes: object) -> Notice:  # noqa: A002 - its name

@@ -8,12 +8,14 @@ from aiohttp import web
 
 from agent.runtime.agent import Agent
 from agent.web.access import Access, Hosts, control_token
+from agent.web.banner import Banner
 from agent.web.events import Streams
 from agent.web.guard import guard
 from agent.web.login import Login
 from agent.web.login_link import LoginLink
 from agent.web.metrics import Metrics
 from agent.web.notices import Notices
+from agent.web.origins import Origins
 from agent.web.page import Page
 from agent.web.plugin_routes import PluginRoutes
 from agent.web.push import Push
@@ -34,7 +36,9 @@ class WebServer:
         self._listener = listener
         self._streams = Streams(agent.publisher, agent.clock)
         hosts = Hosts(server, base_url, listener.getsockname()[1])
+        origins = Origins(server.allowed_origins)
         self._app = web.Application(middlewares=[guard(access, hosts)], client_max_size=BODY_LIMIT)
+        origins.let_into(self._app)
         login = Login(agent, access, base_url)
         parts = (
             System(agent),
@@ -46,6 +50,7 @@ class WebServer:
             Metrics(agent),
             PluginRoutes(agent),
             Page(access),
+            Banner(),
             self._streams,
         )
         for part in parts:

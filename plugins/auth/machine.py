@@ -17,6 +17,7 @@ from agent.api import (
     Secret,
 )
 from plugins.auth import login
+from plugins.auth.answers import Answer
 from plugins.auth.broker import KiteBroker
 from plugins.auth.calling import Caller
 from plugins.auth.settings import KiteLoginSettings
@@ -24,6 +25,8 @@ from plugins.auth.verifying import SESSION, Verifier
 
 VERIFY = "verify"
 """The action: ask the broker now."""
+
+NO_TOKEN = "none"  # noqa: S105 - asks whether the broker answers at all
 
 SIMULATED_LOGIN = "/connect/login"
 
@@ -104,6 +107,17 @@ class KiteLogin:
         """Verify, and have `run` reckon anew when the next time is."""
         await self._verifier.verify()
         self._woken.set()
+
+    async def reach(self) -> str:
+        """Ask the broker about the token that there is; about none, if there is none."""
+        secret = self._credential.state.value.secret
+        reply = await self._exchanger.call(self._broker.profile, secret.value if secret else NO_TOKEN)
+        if not reply.answer.is_verdict:
+            raise AgentError(f"the broker gives no word: {reply.finding}")
+        if secret is None:
+            return "the broker answers; there is no token yet: log in"
+        verb = "takes" if reply.answer is Answer.ACCEPTED else "refuses"
+        return f"the broker answers, and {verb} the token"
 
     async def begin(self, state: str, return_url: str) -> str:
         """The broker's login page. Where it sends people back to is set in its developer console."""

@@ -11,6 +11,7 @@ from plugins.feed import events
 from plugins.feed.canaries import make_basket
 from plugins.feed.dialect import Dialect, Tally
 from plugins.feed.obstacles import find_obstacle
+from plugins.feed.reaching import reach_host
 from plugins.feed.states import Action, Reason
 from plugins.feed.transport import (
     Connection,
@@ -77,6 +78,10 @@ class Feed:
         """What the watchdog says at this instant; nothing is asked of anybody."""
         self._look()
         return self._watching.describe()
+
+    async def reach(self) -> str:
+        """Connect to the host, and open no feed."""
+        return await reach_host(self._dialect.address(""), self._clock)
 
     async def act(self, action: str) -> str:
         if action != "reconnect":

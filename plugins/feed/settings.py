@@ -45,7 +45,9 @@ def _name_tokens(value: object) -> object:
 Patience = Annotated[Duration, AfterValidator(_check_patience)]
 FeedUrl = Annotated[str, AfterValidator(_check_url)]
 Token = Annotated[int, Field(strict=True, gt=0, lt=2**32)]
-Instruments = Annotated[dict[str, Token], BeforeValidator(_name_tokens)]
+Instruments = Annotated[
+    dict[str, Token], BeforeValidator(_name_tokens, json_schema_input_type=dict[str, Token] | list[Token])
+]
 
 
 class FeedSettings(Settings):

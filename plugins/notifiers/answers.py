@@ -13,7 +13,10 @@ LONGEST_PAUSE = timedelta(hours=1)
 """A wish for a pause counts no further than this."""
 
 SLOWLY = timedelta(minutes=3)
-"""The pause where only a person can help, who may be at it: a receiver not set up, a wrong key."""
+"""The pause where hurry does not help."""
+
+NEEDS_PERSON = frozenset({401, 402, 403, 404, 407})
+"""A wrong key, a receiver that is not there: somebody may be at it."""
 
 REFUSED_FOR_GOOD = frozenset({400, 405, 406, 410, 411, 413, 414, 415, 422, 431})
 """The same notice would get the same answer again."""
@@ -35,6 +38,8 @@ def refusal(status: int, retry_after: str | None, now: datetime, *, who: str) ->
     if status in REFUSED_FOR_GOOD:
         return DeliveryError(text, permanent=True)
     wish = pause_wished(retry_after, now)
+    if status in NEEDS_PERSON:
+        return DeliveryError(text, needs_person=True, retry_after=wish)
     if wish is None and 400 <= status <= 499 and status not in SOON:
         wish = SLOWLY
     return DeliveryError(text, retry_after=wish)

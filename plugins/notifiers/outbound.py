@@ -13,6 +13,7 @@ import aiohttp
 
 from agent.api import Clock, ConfigError, DeliveryError
 from plugins.notifiers.addresses import may_reach
+from plugins.notifiers.reaching import reach_host
 
 ANSWER_LIMIT = 64 * 1024
 CONNECT_S = 5.0
@@ -103,6 +104,10 @@ class Outbound:
             pass
         response.close()
         return bytes(text[:ANSWER_LIMIT]), False
+
+    async def reach(self, url: str) -> str:
+        """A connection to the host and no more; returns a line. Raises `DeliveryError`."""
+        return await reach_host(url, allow_private=self._allow_private, tls=self._tls, clock=self._clock)
 
     def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
         """A socket for an address just looked up, unless it is forbidden.

@@ -18,6 +18,10 @@ class Recent(Generic[V]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def items(self) -> list[tuple[str, V]]:
+        """All that is kept, what was used longest ago first."""
+        return list(self._values.items())
+
     def get(self, name: str) -> V | None:
         value = self._values.get(name)
         if value is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -30,6 +31,12 @@ class NotifierSettings(Settings):
     """What every notifier can be told. The text of an error never shows what was entered."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
+
+
+def needs(package: str, *, extra: str | None = None) -> None:
+    """Raises `ValueError` with the remedy if a package is not there; its extra may have another name."""
+    if find_spec(package) is None:
+        raise ValueError(f'{package} is not installed; run: pip install "openbell[{extra or package}]"')
 
 
 class HttpSettings(NotifierSettings):

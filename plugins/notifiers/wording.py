@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
-from agent.api import Notice, NoticeType
+from agent.api import Notice, NoticeReason, NoticeType
 
 TITLE_LIMIT = 200
 TEXT_LIMIT = 1_000
@@ -23,6 +23,10 @@ _UNSHOWABLE = re.compile(
 The last cannot be encoded, and an `EmailMessage` refuses header values with any line separator:
 either would cost the whole notice.
 """
+
+_UNSENDABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+
+_MENTION = re.compile(r"@(?=\w)")
 
 _UNFIT_FOR_LINKS = re.compile(r"""[\s"'<>\\|]""")
 """Signs that no address needs, and that could end the link in one medium or another."""
@@ -44,7 +48,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A notice in words, each of them one line of showable text, none of it escaped.
+    """A notice in words: lines of showable text, and of the built-in ones none is escaped.
 
     `facts` are pairs of label and value. `reference` is short, and the same each time this
     notice is told: who gets it twice can see that it is one.
@@ -56,6 +60,12 @@ class Wording:
     machines: tuple[str, ...]
     link: Link | None
     reference: str
+    body: str | None = None
+    """An operator's own lines in place of message, facts and machines, escaped for their medium."""
+    html: str | None = None
+    """The same for where HTML is shown."""
+    remark: str | None = None
+    """What is to be known of these words."""
 
 
 def word(notice: Notice, *, zone: str, base_url: str) -> Wording:
@@ -72,20 +82,39 @@ def word(notice: Notice, *, zone: str, base_url: str) -> Wording:
 
 def plain_text(wording: Wording) -> str:
     """The words as a text of several lines."""
-    lines = [wording.title, ""]
-    lines += [wording.message, ""] if wording.message else []
-    lines += [f"{label}: {value}" for label, value in wording.facts]
+    return f"{wording.title}\n\n{body_text(wording)}\n"
+
+
+def body_text(wording: Wording) -> str:
+    """The words below the title."""
+    lines = _own_lines(wording) if wording.body is None else [wording.body]
     if wording.link is not None:
         lines += ["", f"{wording.link.label}: {wording.link.url}"]
-    if wording.machines:
+    if wording.machines and wording.body is None:
         lines += ["", "Machines:", *(f"- {machine}" for machine in wording.machines)]
-    return "\n".join([*lines, "", f"Notice {wording.reference}", ""])
+    return "\n".join([*lines, "", f"Notice {wording.reference}"])
+
+
+def _own_lines(wording: Wording) -> list[str]:
+    lines = [wording.message, ""] if wording.message else []
+    return lines + [f"{label}: {value}" for label, value in wording.facts]
+
+
+def unmentioning(text: str) -> str:
+    """The text with an invisible sign in what could mention somebody: `@here`, `@channel`."""
+    return _MENTION.sub("@\u2060", text)
 
 
 def clean(text: str, limit: int = TEXT_LIMIT) -> str:
     """The text as one line that can be shown and encoded anywhere, cut to `limit`."""
     line = " ".join(_UNSHOWABLE.sub(" ", text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def cleaned_lines(text: str) -> str:
+    """A text of several lines that can be encoded anywhere; its invisible signs may be on purpose."""
+    lines = (_UNSENDABLE.sub(" ", line).rstrip() for line in text.splitlines())
+    return "\n".join(lines).strip("\n")
 
 
 def reference(notice_id: str) -> str:
@@ -124,7 +153,8 @@ def span(duration: timedelta) -> str:
 
 
 def _title(notice: Notice, zone: ZoneInfo) -> str:
-    prefix = _PREFIX.get(notice.type)
+    about_notices = notice.reason in (NoticeReason.GATHERED, NoticeReason.MISSED)
+    prefix = None if about_notices else _PREFIX.get(notice.type)
     message = clean(notice.message, 120).rstrip(".") or clean(notice.code)
     if notice.type is NoticeType.RECOVERY:
         return clean(f"{prefix}: {message}", TITLE_LIMIT)
@@ -135,6 +165,8 @@ def _title(notice: Notice, zone: ZoneInfo) -> str:
 
 def _facts(notice: Notice, zone: ZoneInfo) -> list[tuple[str, str]]:
     facts = [("Now", f"{notice.code} ({notice.severity})"), ("Since", _instant(notice.since, zone))]
+    if notice.group is not None:
+        facts.insert(0, ("Group", notice.group))
     if notice.duration is not None:
         facts.append(("Lasted", span(notice.duration)))
     if notice.incident is not None and notice.incident.opened_at != notice.since:

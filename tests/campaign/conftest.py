@@ -10,7 +10,7 @@ import random
 import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,9 @@ from pathlib import Path
 import pytest
 
 from agent.crashpoints import VARIABLE
+from tests.campaign import power
+from tests.campaign.figures import FIGURES
+from tests.disks import need_tracing
 
 DESK = Path(__file__).with_name("desk.py")
 CHANGES = 12
@@ -68,7 +71,8 @@ class Receiver:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        self._strike("head")
+        if self._strike("head"):
+            return  # what the kill may have let through behind it was not taken
         length = int(head.split("content-length: ")[1].split("\r\n")[0])
         body = await reader.readexactly(length)
         draw = 1.0 if self.calm else self.dice.random()
@@ -78,7 +82,8 @@ class Receiver:
             return
         read = json.loads(body)
         digest = hashlib.sha256(body).hexdigest()
-        self.log.append(Seen(read["id"], read["type"], read["incident"]["id"], digest))
+        if read["incident"] is not None:  # a word on what was given up is of no incident
+            self.log.append(Seen(read["id"], read["type"], read["incident"]["id"], digest))
         self._strike("body")
         if draw < 0.16:
             return
@@ -92,9 +97,11 @@ class Receiver:
         await writer.drain()
         self._strike("answer")
 
-    def _strike(self, moment: str) -> None:
-        if moment == self.moment and self.victim is not None and self.victim.returncode is None:
+    def _strike(self, moment: str) -> bool:
+        strikes = moment == self.moment and self.victim is not None and self.victim.returncode is None
+        if strikes and self.victim is not None:
             self.victim.kill()
+        return strikes
 
 
 @dataclass
@@ -106,6 +113,7 @@ class Campaign:
     dice: random.Random
     bug: str = ""
     committed: set[str] = field(default_factory=set)
+    from_memory: set[str] = field(default_factory=set)
     hits: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     async def until_hit(self, point: str, times: int = 1, *, nth: int | None = None) -> None:
@@ -117,6 +125,13 @@ class Campaign:
             self.hits[point] += await self._live(environment=crash) == KILLED
         assert self.hits[point] >= times, f"{point} was met {self.hits[point]} of {times} times"
 
+    async def until_found(self, finding: str, point: str, *, nth: int) -> None:
+        """Lives that end at a point, until one of them shows it."""
+        for _ in range(20):
+            self.hits[point] += await self._live(environment={VARIABLE: f"{point}:{nth}"}) == KILLED
+            if any(line.startswith(finding) for line in self.judge()):
+                return
+
     async def until_struck(self, moment: str, times: int = 1) -> None:
         """The same at a moment of the receiver's."""
         for _ in range(times * 4):
@@ -126,6 +141,38 @@ class Campaign:
             self.hits[moment] += await self._live() == KILLED
             self.receiver.moment = None
         assert self.hits[moment] >= times
+
+    async def at_syncs(self, numbers: Sequence[int]) -> None:
+        """Kills at the so-manieth sync of a life; one that ends before it counts for none."""
+        for number in numbers:
+            code = await self._live(
+                changes=CHANGES + 3 * number, trace=_inject("fdatasync,fsync", "signal=SIGKILL", number)
+            )
+            self.hits["sync"] += code == KILLED
+
+    async def with_failing(self, calls: str, error: str, first: int, last: int) -> None:
+        """A life in which the `first` to the `last` of some calls fail; it goes on, and ends in order.
+
+        One that cannot even be started ends at once, and counts for none.
+        """
+        code = await self._live(trace=_inject(calls, f"error={error}", f"{first}..{last}"))
+        assert code in (0, 1), f"{error} at {first} to {last} of {calls} ended a life with {code}"
+        self.hits[error] += code == 0
+
+    def forget(self) -> None:
+        """Another desk, which nobody has heard of yet."""
+        for file in self.folder.iterdir():
+            file.unlink()
+        self.committed.clear()
+        self.receiver.log.clear()
+        self.receiver.calm = False
+
+    async def in_peace(self) -> None:
+        assert await self._live(changes=2) == 0
+
+    async def recorded(self, log: Path) -> None:
+        """A life of which every write and every sync is recorded."""
+        assert await self._live(trace=(*power.TRACE, "-o", str(log))) == 0
 
     async def at_random(self, times: int) -> None:
         """Kills 0 to 250 ms after the first sign of life; a life that ended before counts for none."""
@@ -140,7 +187,19 @@ class Campaign:
         """One last life in peace, to its orderly end; what is wrong after it."""
         self.receiver.calm = True
         assert await self._live(changes=0) == 0
-        return self.judge()
+        wrong = self.judge()
+        FIGURES.append(self._figures(wrong))
+        return wrong
+
+    def _figures(self, wrong: Sequence[str]) -> str:
+        hits = ", ".join(f"{point} {count}" for point, count in self.hits.items())
+        ids = {seen.id for seen in self.receiver.log}
+        twice = len(self.receiver.log) - len(ids)
+        return (
+            f"lives ended at: {hits or 'none'}; notices {len(self._rows('SELECT id FROM outbox'))}, of these "
+            f"committed as heard {len(self.committed)}, from memory {len(self.from_memory)}; "
+            f"received {len(ids)}, {twice} of them again with the same id; wrong {len(wrong)}"
+        )
 
     async def _live(
         self,
@@ -148,9 +207,10 @@ class Campaign:
         changes: int = CHANGES,
         kill_after_s: float | None = None,
         environment: dict[str, str] | None = None,
+        trace: Sequence[str] = (),
     ) -> int:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(DESK), str(self.folder), self.receiver.url, self.bug,
+            *trace, sys.executable, str(DESK), str(self.folder), self.receiver.url, self.bug,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **(environment or {})},
         )  # fmt: skip
@@ -186,6 +246,8 @@ class Campaign:
             word, _, rest = line.decode().strip().partition(" ")
             if word == "committed":
                 self.committed.add(rest)
+            elif word == "from-memory":
+                self.from_memory.add(rest)
             elif word == "ok":
                 self._turn.release()
         if timer is not None:
@@ -205,7 +267,7 @@ class Campaign:
         dead = {notice for notice, state in states.items() if state == "dead"}
         places = {notice: place for place, notice in enumerate(states)}
         return [
-            *(f"lost: {id_}" for id_ in self.committed - first.keys()),
+            *(f"lost: {id_}" for id_ in (self.committed | self.from_memory) - first.keys()),
             *(f"an id that no letter has: {id_}" for id_ in first.keys() - states.keys()),
             *(f"several bodies: {id_}" for id_, found in bodies.items() if len(found) > 1),
             *(f"not ended: {id_}" for id_, state in states.items() if state not in ("delivered", "dead")),
@@ -250,9 +312,29 @@ def _disorder(first: list[Seen], written: dict[str, int]) -> list[str]:
     return wrong
 
 
+def _inject(calls: str, what: str, when: object) -> tuple[str, ...]:
+    """A tracer that stays beside the process, which is our own child and is killed like any other."""
+    inject = f"inject={calls}:{what}:when={when}"
+    return "strace", "-D", "-f", "-o", "/dev/null", "-e", f"trace={calls}", "-e", inject
+
+
 def _kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.kill()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After the long form, what it has done."""
+    if "OPENBELL_CAMPAIGN" in os.environ:
+        for line in FIGURES:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def traced_campaign(campaign: Campaign) -> Campaign:
+    """A campaign whose lives can be traced; skips where that is refused."""
+    need_tracing()
+    return campaign
 
 
 @pytest.fixture
@@ -262,5 +344,6 @@ async def campaign(tmp_path: Path) -> AsyncIterator[Campaign]:
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     async with server:
-        yield Campaign(tmp_path, receiver, dice)
+        (tmp_path / "desk").mkdir()
+        yield Campaign(tmp_path / "desk", receiver, dice)
         server.close()

@@ -3,8 +3,9 @@
     python desk.py FOLDER URL [BUG]
 
 Each line of the standard input is the feed's new state; it is answered with `ok`. The id of each
-notice is printed as `committed ID` once it is on disk. At the end of the input the feed is well,
-and the run ends when nothing waits. `BUG` seeds one of the mistakes that the campaign must find.
+notice is printed as `committed ID` once it is on disk, or as `from-memory ID` if it cannot be. At the
+end of the input the feed is well, and the run ends when nothing waits. `BUG` seeds one of the mistakes
+that the campaign must find.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from agent.model import Machine, Notice, Receipt, Report
 from agent.runtime.core import Consequences, Core
 from agent.runtime.posting import Posting
 from agent.runtime.publishing import Publisher
-from agent.store import snapshot
+from agent.store import files, snapshot
 from agent.store.journal import Entry, Journal
 from agent.testing import notifier_context
 from plugins.notifiers.webhook.notifier import WebhookNotifier
@@ -116,6 +117,8 @@ class HastySender(Sender):
 
 class Desk:
     def __init__(self, folder: Path, url: str, bug: str) -> None:
+        if bug == "no-sync":
+            files.SYNCHRONOUS = "OFF"
         self.clock = QuickClock()
         self.journal = (ApartJournal if bug == "event-outside" else Journal)(folder / "journal.sqlite")
         self.journal.open()
@@ -167,8 +170,10 @@ class Desk:
 
     def _post(self, letters: tuple[Letter, ...], error: StoreError | None) -> None:
         for letter in letters:
-            assert error is None, error
-            _say(f"committed {letter.notice}")
+            if error is None:
+                _say(f"committed {letter.notice}")
+            else:
+                _say(f"from-memory {letter.notice}")
         self.posting.post(letters, error)
 
     def say(self, name: str, state: str) -> None:

@@ -19,6 +19,7 @@ PAGES = sorted(
     path
     for folder in (".", "docs", "plugins", "agent", "examples", "benchmarks")
     for path in (ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
+    if "node_modules" not in path.parts
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[\[?[^\[\]]*\]?\])*\]\(([^)\s]+)\)")

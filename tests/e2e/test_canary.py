@@ -34,6 +34,7 @@ SECRETS = {
     "read_token": "canary-read-token-4444",
     "control_token": "canary-control-token-5555",
     "plugin_secret": "canary-of-a-plugin-6666",
+    "apprise_token": "canary-apprise-token-7777",
 }
 
 KEEPERS_OF_LINKS = ("a notice", "the file journal.sqlite")
@@ -158,6 +159,9 @@ bot_token = "$slack_bot_token"
 channel = "C1"
 api_url = "$at/api"
 allow_private = true
+[notifiers.phones]
+kind = "apprise"
+urls.duty = "json://me:$apprise_token@127.0.0.1:$port/$apprise_token"
 [notifiers.mail]
 kind = "email"
 host = "127.0.0.1"
@@ -173,7 +177,7 @@ def configuration(receivers: Receivers) -> str:
     tokens = Template('read_token = "$read_token"\ncontrol_token = "$control_token"').substitute(SECRETS)
     text = SHIPPED.replace("port = 8000", f"port = 0\n{tokens}").replace("port = 9000", "port = 0")
     at = f"http://127.0.0.1:{receivers.port}"
-    more = MORE.substitute(SECRETS, at=at, mail_port=receivers.mail_port)
+    more = MORE.substitute(SECRETS, at=at, port=receivers.port, mail_port=receivers.mail_port)
     return text.replace('stale_after = "10s"', 'stale_after = "2s"') + more
 
 

@@ -118,3 +118,26 @@ async def test_a_plugin_is_listed_with_its_kinds_and_where_it_came_from(start, b
     [margin] = [one for one in json.loads("".join(loaded.output)) if one["name"] == "margin"]
     assert (margin["state"], margin["kinds"], margin["error"]) == ("loaded", ["margin"], None)
     assert margin["location"] == str(begun / "openbell_margin" / "__init__.py")
+
+
+async def test_a_plugin_is_enabled_and_taken_away_while_the_agent_runs(
+    open_desk, strangers, tmp_path
+) -> None:
+    configuration(tmp_path / "desk", "")
+    desk = await open_desk(environment={"PYTHONPATH": str(strangers)})
+    await desk.login()
+    await desk.live()
+    positions, more = tmp_path / "positions.json", tmp_path / "desk" / "agent.d" / "positions.toml"
+    positions.write_text('{"RELIANCE": 50}')
+    more.parent.mkdir()
+    more.write_text(
+        '[plugins]\nenable = ["positions"]\n'
+        f'[machines.positions]\nkind = "positions-file"\npath = "{positions}"\n'
+    )
+    document = await desk.until(lambda d: d["machines"].get("positions", {}).get("state") == "OPEN")
+    assert "positions" in [one["name"] for one in document["agent"]["plugins"] if one["state"] == "loaded"]
+    assert document["ready"]
+    await desk.sim("feed", fault="stall")
+    await desk.code("POSITIONS_BLIND")
+    more.unlink()
+    await desk.until(lambda d: "positions" not in d["machines"] and d["code"] == "FEED_STALE")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.runtime.credentials.text import BOM, FormatError, checked, decoded
+from agent.config.credential_text import BOM, FormatError, checked, decoded
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from agent.config import envfile
+from agent.config.credential_text import FormatError, checked
 from agent.config.credentials import (
     CredentialSettings,
     EnvFileSettings,
@@ -15,9 +17,8 @@ from agent.config.credentials import (
     JsonSettings,
     SystemdSettings,
 )
-from agent.runtime.credentials import envfile, jsonfile, wholefile
+from agent.runtime.credentials import jsonfile, wholefile
 from agent.runtime.credentials.files import SourceError, exposure, read_file, rewrite_file
-from agent.runtime.credentials.text import FormatError, checked
 
 SYSTEMD_FOLDER = "CREDENTIALS_DIRECTORY"
 

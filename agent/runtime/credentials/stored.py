@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from agent.abilities import CredentialState, Secret, Verdict
 from agent.clock import Clock
+from agent.config.credential_text import LONGEST_VALUE, is_writable
 from agent.runtime.credentials.files import SourceError
 from agent.runtime.credentials.memory import Memory
 from agent.runtime.credentials.settling import Candidate, Reading, consider
 from agent.runtime.credentials.sources import Source
-from agent.runtime.credentials.text import LONGEST_VALUE, is_writable
 from agent.runtime.credentials.verdicts import VERDICTS, Word
 from agent.runtime.threads import Threads
 from agent.watched import Watched

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.runtime.credentials.text import FormatError, checked, decoded
+from agent.config.credential_text import FormatError, checked, decoded
 
 
 def read(content: bytes) -> str | None:

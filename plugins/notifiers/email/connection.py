@@ -72,7 +72,7 @@ def _no_connection(error: Exception, where: str, secrets: Iterable[str]) -> Deli
         said = redact(f"{error.code} {error.message}", secrets)
         return DeliveryError(
             f"{where} refused the login ({said}): check username and password",
-            permanent=500 <= error.code <= 599,
+            needs_person=500 <= error.code <= 599,
         )
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return DeliveryError(f"{where} turned us away: {redact(f'{error.code} {error.message}', secrets)}")

@@ -59,18 +59,26 @@ def message_id(notice_id: str, *, sender: str, recipient: str) -> str:
 
 def html_text(severity: Severity, wording: Wording) -> str:
     """The words as a page without scripts, images or styles from elsewhere."""
-    color = COLORS[severity]
+    return (
+        "<!doctype html>\n<html><body style='font-family:sans-serif;font-size:15px'>\n"
+        f"<h2 style='border-left:6px solid {COLORS[severity]};padding-left:10px'>"
+        f"{_safe(wording.title)}</h2>\n"
+        f"{_inner(wording)}"
+        f"<p style='color:{GREY}'>Notice {_safe(wording.reference)}</p>\n</body></html>\n"
+    )
+
+
+def _inner(wording: Wording) -> str:
+    """What a template made, escaped by it or here, or our own."""
+    if wording.html is not None:
+        return f"{wording.html}\n{_link(wording)}"
+    if wording.body is not None:
+        return f"<p style='white-space:pre-wrap'>{_safe(wording.body)}</p>\n{_link(wording)}"
     rows = "".join(
         f"<tr><td style='color:{GREY};padding-right:12px'>{_safe(label)}</td><td>{_safe(value)}</td></tr>\n"
         for label, value in wording.facts
     )
-    return (
-        "<!doctype html>\n<html><body style='font-family:sans-serif;font-size:15px'>\n"
-        f"<h2 style='border-left:6px solid {color};padding-left:10px'>{_safe(wording.title)}</h2>\n"
-        f"<p>{_safe(wording.message)}</p>\n"
-        f"<table>\n{rows}</table>\n{_link(wording)}{_machines(wording)}"
-        f"<p style='color:{GREY}'>Notice {_safe(wording.reference)}</p>\n</body></html>\n"
-    )
+    return f"<p>{_safe(wording.message)}</p>\n<table>\n{rows}</table>\n{_link(wording)}{_machines(wording)}"
 
 
 def _link(wording: Wording) -> str:

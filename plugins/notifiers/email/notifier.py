@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import replace
 
 import aiosmtplib
 
@@ -12,8 +13,9 @@ from plugins.notifiers.email.message import message
 from plugins.notifiers.email.outcomes import Outcome, conclude, judged
 from plugins.notifiers.email.settings import EmailSettings
 from plugins.notifiers.outbound import trust
+from plugins.notifiers.phrasing import Phrasing
 from plugins.notifiers.recent import Recent
-from plugins.notifiers.wording import word
+from plugins.notifiers.wording import Wording
 
 
 class EmailNotifier:
@@ -25,7 +27,7 @@ class EmailNotifier:
 
     def __init__(self, settings: EmailSettings, context: NotifierContext) -> None:
         self._settings = settings
-        self._base_url = context.surroundings.base_url
+        self._phrasing = Phrasing(settings, context.clock, context.surroundings.base_url, {})
         self._tls = trust(settings.ca_file)
         self._secrets = _secrets(settings)
         self._outcomes: Recent[dict[str, Outcome]] = Recent()
@@ -35,24 +37,34 @@ class EmailNotifier:
         return tuple(self._settings.recipients)
 
     async def send_to(self, recipient: str, notice: Notice) -> Receipt:
+        wording = await self._phrasing.word(notice)
         async with connected(self._settings, self._tls, secrets=self._secrets) as connection:
-            outcome = await self._tell(connection, notice, recipient)
-        return conclude({recipient: outcome})
+            outcome = await self._tell(connection, notice, wording, recipient)
+        return replace(conclude({recipient: outcome}), remark=wording.remark)
+
+    async def reach(self) -> str:
+        """Connect and log in, as for a mail, and send none."""
+        async with connected(self._settings, self._tls, secrets=self._secrets):
+            login = " and takes the login" if self._settings.username is not None else ""
+            return f"{self._settings.host}:{self._settings.reached_port} answers{login}"
 
     async def send(self, notice: Notice) -> Receipt:
         outcomes = self._outcomes.get(notice.id)
         if outcomes is None:
             outcomes = {}
             self._outcomes.put(notice.id, outcomes)
+        wording = await self._phrasing.word(notice)
         left = [one for one in self._settings.recipients if not _is_settled(outcomes.get(one))]
         if left:
             async with connected(self._settings, self._tls, secrets=self._secrets) as connection:
                 for recipient in left:
-                    outcomes[recipient] = await self._tell(connection, notice, recipient)
-        return conclude({recipient: outcomes[recipient] for recipient in self._settings.recipients})
+                    outcomes[recipient] = await self._tell(connection, notice, wording, recipient)
+        told = {recipient: outcomes[recipient] for recipient in self._settings.recipients}
+        return replace(conclude(told), remark=wording.remark)
 
-    async def _tell(self, connection: aiosmtplib.SMTP, notice: Notice, recipient: str) -> Outcome:
-        wording = word(notice, zone=self._settings.zone, base_url=self._base_url)
+    async def _tell(
+        self, connection: aiosmtplib.SMTP, notice: Notice, wording: Wording, recipient: str
+    ) -> Outcome:
         mail = message(notice, wording, sender=self._settings.sender, recipient=recipient)
         try:
             await connection.sendmail(self._settings.sender, [recipient], mail.as_bytes())

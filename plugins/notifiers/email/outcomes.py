@@ -41,13 +41,13 @@ def conclude(outcomes: Mapping[str, Outcome]) -> Receipt:
     It is permanent only if nobody is left who could be tried again.
     """
     failed = {recipient: outcome for recipient, outcome in outcomes.items() if outcome.error}
+    count = f"accepted for {len(outcomes) - len(failed)} of {len(outcomes)}" if len(outcomes) > 1 else ""
     if not failed:
-        return Receipt(status=f"accepted for {len(outcomes)} of {len(outcomes)}")
-    taken = len(outcomes) - len(failed)
+        return Receipt(status=count or "accepted")
     said = "; ".join(f"{hide(recipient)}: {outcome.error}" for recipient, outcome in failed.items())
     wishes = [outcome.retry_after for outcome in failed.values() if outcome.retry_after is not None]
     raise DeliveryError(
-        clean(f"accepted for {taken} of {len(outcomes)}; {said}", 500),
+        clean(f"{count}; {said}" if count else said, 500),
         permanent=all(outcome.is_settled for outcome in outcomes.values()),
         retry_after=max(wishes, default=None),
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from agent.api import SecretText
-from plugins.notifiers.settings import NotifierSettings, Zone
+from plugins.notifiers.templates.settings import TemplatedSettings, TemplateText
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_HOST}")
@@ -44,7 +44,7 @@ class Tls(StrEnum):
 PORTS = {Tls.STARTTLS: 587, Tls.IMPLICIT: 465, Tls.NONE: 25}
 
 
-class EmailSettings(NotifierSettings):
+class EmailSettings(TemplatedSettings):
     """People who are told by e-mail."""
 
     host: Annotated[str, AfterValidator(_host)]
@@ -57,7 +57,8 @@ class EmailSettings(NotifierSettings):
     password: SecretText | None = None
     sender: Address
     recipients: list[Address] = Field(min_length=1, max_length=100)
-    zone: Zone = "Asia/Kolkata"
+    html_template: TemplateText | None = None
+    """For the HTML part; without it, `template` makes both."""
 
     @model_validator(mode="after")
     def _never_logs_in_in_clear(self) -> EmailSettings:

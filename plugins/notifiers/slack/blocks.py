@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from agent.api import Notice, NoticeType, Severity
-from plugins.notifiers.wording import Link, Wording
+from plugins.notifiers.wording import Link, Wording, unmentioning
 
 TEXT_LIMIT = 3_000
 FIELD_LIMIT = 2_000
@@ -24,9 +24,10 @@ MARKS = {
 }
 _TYPE_MARKS = {NoticeType.RECOVERY: ":white_check_mark:", NoticeType.TEST: ":bell:"}
 
+VALUE_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u2060"}
+"""For the values in a template, whose own text may link and mention as it likes."""
+
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_MENTION = re.compile(r"@(?=\w)")
-_WORD_JOINER = "\u2060"
 
 
 def message(notice: Notice, wording: Wording) -> dict[str, object]:
@@ -41,19 +42,34 @@ def message(notice: Notice, wording: Wording) -> dict[str, object]:
 
 def escape(text: str) -> str:
     """The text as Slack shows it literally: no link, no mention, no `<!channel>`, no `@here`."""
-    return _MENTION.sub("@" + _WORD_JOINER, text.translate(_ESCAPES))
+    return unmentioning(text.translate(_ESCAPES))
 
 
 def _blocks(notice: Notice, wording: Wording) -> list[dict[str, object] | None]:
-    mark = _TYPE_MARKS.get(notice.type) or MARKS[notice.severity]
-    shown = wording.message if wording.message.rstrip(".") not in wording.title else ""
     return [
-        _section(f"{mark} *{_unstarred(escape(wording.title))}*\n{escape(shown)}"),
-        _fields(wording.facts),
-        _machines(wording.machines),
+        *(_own_text(notice, wording) if wording.body is None else _operators_text(notice, wording)),
         _button(wording.link, primary=notice.type is NoticeType.PROBLEM),
         _context(wording.reference),
     ]
+
+
+def _own_text(notice: Notice, wording: Wording) -> list[dict[str, object] | None]:
+    shown = wording.message if wording.message.rstrip(".") not in wording.title else ""
+    return [
+        _section(f"{_heading(notice, wording)}\n{escape(shown)}"),
+        _fields(wording.facts),
+        _machines(wording.machines),
+    ]
+
+
+def _operators_text(notice: Notice, wording: Wording) -> list[dict[str, object] | None]:
+    """What a template made; it escaped its values."""
+    return [_section(_heading(notice, wording)), _section(wording.body or "")]
+
+
+def _heading(notice: Notice, wording: Wording) -> str:
+    mark = _TYPE_MARKS.get(notice.type) or MARKS[notice.severity]
+    return f"{mark} *{_unstarred(escape(wording.title))}*"
 
 
 def _section(text: str) -> dict[str, object]:

@@ -7,17 +7,17 @@ import re
 from pydantic import ValidationInfo, field_validator, model_validator
 
 from agent.api import SecretText
-from plugins.notifiers.settings import HttpSettings, Zone, check_url
+from plugins.notifiers.settings import HttpSettings, check_url
+from plugins.notifiers.templates.settings import TemplatedSettings
 
 
-class SlackSettings(HttpSettings):
+class SlackSettings(HttpSettings, TemplatedSettings):
     """A Slack channel, reached by an incoming webhook, or by a bot that can thread and edit."""
 
     webhook_url: SecretText | None = None
     bot_token: SecretText | None = None
     channel: str | None = None
     """For the bot: the channel's id, such as `C0123456789`, or its name."""
-    zone: Zone = "Asia/Kolkata"
     api_url: str = "https://slack.com/api"
     """For the bot: where the Web API answers."""
 

@@ -11,7 +11,7 @@ import re
 from datetime import datetime
 
 from agent.api import DeliveryError
-from plugins.notifiers.answers import SLOWLY, pause_wished, refusal
+from plugins.notifiers.answers import pause_wished, refusal
 from plugins.notifiers.outbound import Answer
 
 FOR_GOOD = {
@@ -57,7 +57,12 @@ class SlackError(DeliveryError):
     """Slack did not take the message; `word` is its own name for the reason."""
 
     def __init__(self, error: DeliveryError, word: str) -> None:
-        super().__init__(str(error), permanent=error.permanent, retry_after=error.retry_after)
+        super().__init__(
+            str(error),
+            permanent=error.permanent,
+            needs_person=error.needs_person,
+            retry_after=error.retry_after,
+        )
         self.word = word
 
 
@@ -71,14 +76,19 @@ def judge_webhook(answer: Answer, now: datetime) -> DeliveryError | None:
 
 def judge_api(answer: Answer, now: datetime) -> tuple[dict[str, object], DeliveryError | None]:
     """The Web API's answer, and the error in it; only `"ok": true` is success."""
-    try:
-        parsed = json.loads(answer.body) if answer.is_whole else None
-    except (ValueError, RecursionError):
-        parsed = None
-    said: dict[str, object] = parsed if isinstance(parsed, dict) else {}
+    said = parsed(answer)
     if answer.status == 200 and said.get("ok") is True:
         return said, None
     return said, _refused(answer, str(said.get("error", "")), now)
+
+
+def parsed(answer: Answer) -> dict[str, object]:
+    """The object in an answer; empty where it holds none, or not all of it came."""
+    try:
+        said = json.loads(answer.body) if answer.is_whole else None
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _refused(answer: Answer, text: str, now: datetime) -> DeliveryError:
@@ -86,7 +96,7 @@ def _refused(answer: Answer, text: str, now: datetime) -> DeliveryError:
     if word in FOR_GOOD:
         return SlackError(DeliveryError(_text(word, FOR_GOOD[word]), permanent=True), word)
     if word in FOR_A_PERSON:
-        return SlackError(DeliveryError(_text(word, FOR_A_PERSON[word]), retry_after=SLOWLY), word)
+        return SlackError(DeliveryError(_text(word, FOR_A_PERSON[word]), needs_person=True), word)
     error = refusal(answer.status, answer.retry_after, now, who="Slack")
     if error is None:
         said = _text(word, "") if word else "Slack answered 200, but not that it took the message"

@@ -34,6 +34,10 @@ class WebhookNotifier:
             context.clock, allow_private=settings.allow_private, ca_file=settings.ca_file
         )
 
+    async def reach(self) -> str:
+        """Connect to the receiver's host, and post nothing."""
+        return await self._outbound.reach(self._url)
+
     async def send(self, notice: Notice) -> Receipt:
         text = self._write(notice, base_url=self._base_url)
         headers = sign(self._keys, notice.id, self._clock.now(), text)

@@ -63,6 +63,7 @@ class Payload(_Part):
     action: ActionPart | None
     duration_s: float | None = Field(description="How long the problem lasted; of a recovery only")
     agent: str
+    group: str | None = Field(description="Of the problem: a broker account, where there are several")
     sent_at: AwareDatetime = Field(description="When it was first to be sent; the attempt's time is a header")
     attempt: int = Field(ge=1, description="The attempt for which this body was made")
     document: dict[str, object] = Field(description="The summary of the health document")
@@ -89,6 +90,7 @@ def payload(
         "action": {"label": action.label, "href": absolute(action.href, base_url)} if action else None,
         "duration_s": notice.duration.total_seconds() if notice.duration is not None else None,
         "agent": notice.agent,
+        "group": notice.group,
         "sent_at": sent_at or notice.created_at,
         "attempt": attempt,
         "document": notice.document,

@@ -224,7 +224,7 @@ def test_a_warning_names_the_place_and_the_remedy_but_not_the_secret(file):
     assert not re.search("inline|hooks|pw@", "".join(insecure))
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(content=st.binary(max_size=80) | st.text(st.sampled_from("ab.=[]{}\"'\\\n 0-:T"), max_size=40))
 def test_any_content_is_read_or_refused_in_lines_that_begin_with_the_place(tmp_path_factory, content):
     file = tmp_path_factory.getbasetemp() / "fuzz.toml"

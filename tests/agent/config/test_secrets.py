@@ -99,7 +99,7 @@ def test_a_file_of_a_secret_that_others_can_read_is_warned_of_without_showing_it
     [
         pytest.param(
             "${ABSENT}",
-            "the environment variable ABSENT is not set; export it or write the value",
+            "the environment variable ABSENT is not set; export it, or put it into FOLDER/.env",
             id="not set",
         ),
         pytest.param("${EMPTY}", "the environment variable EMPTY is empty; expected a secret", id="empty"),
@@ -170,6 +170,8 @@ def test_a_pipe_is_refused_without_waiting_for_a_writer(folder):
         (("notifiers", "desk", "webhook_url"), True),
         (("notifiers", "desk", "url"), True),
         (("notifiers", "any", "urls", 0), True),
+        (("notifiers", "any", "urls", "duty"), True),
+        (("notifiers", "urls", "kind"), False),
         (("server", "url"), False),
         (("machines", "auth", "token_file"), False),
         (("machines", "auth", "api_key"), False),
@@ -187,3 +189,22 @@ def test_a_key_tells_a_secret(path, is_secret):
 def test_a_password_in_a_url_is_a_secret_whatever_its_key():
     assert looks_secret(("store", "at"), "postgres://desk:pw@host/")
     assert not looks_secret(("store", "at"), "postgres://desk@host:5432/")
+
+
+def test_a_name_that_the_environment_does_not_have_is_looked_up_in_the_env_file(folder):
+    (folder / ".env").write_text("KITE_SECRET=other\nMAIL='with blank #1'\n")
+    assert resolved(folder, {"a": "${MAIL}"}) == ({"a": "with blank #1"}, frozenset({"with blank #1"}))
+    assert resolved(folder, {"a": "${KITE_SECRET}"})[0] == {"a": "s3cret!"}, "the environment comes first"
+
+
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [
+        pytest.param("OTHER=1\n", "MAIL is not set; export it, or put it into FOLDER/.env", id="missing"),
+        pytest.param("MAIL=\n", "MAIL in FOLDER/.env is empty; expected a secret", id="empty"),
+        pytest.param("MAIL='x\n", "FOLDER/.env: line 1: a quote that does not end", id="not understood"),
+    ],
+)
+def test_an_env_file_that_does_not_help_is_named(folder, content, finding):
+    (folder / ".env").write_text(content)
+    assert finding in refusal(folder, "${MAIL}")

@@ -9,9 +9,13 @@ from datetime import timedelta
 
 import pytest
 
+from agent.alerts.gathered import GATHERED
 from agent.alerts.letters import Letter, write
-from agent.delivery.backoff import LONGEST, LONGEST_WISH, pause
-from agent.delivery.sender import LANES, PATIENCE, Sender
+from agent.delivery.backoff import LONGEST, LONGEST_WISH, SLOWLY, pause
+from agent.delivery.pace import BURST
+from agent.delivery.sender import LANES, NO_RECEIVER, Sender
+from agent.delivery.standing import PATIENCE
+from agent.delivery.storm import MOST, WITHIN
 from agent.errors import DeliveryError
 from agent.model import Incident, Notice, NoticeReason, NoticeType, Receipt, Severity
 from agent.testing import ManualClock, RecordingNotifier
@@ -432,6 +436,166 @@ async def test_whatever_a_notifier_raises_is_a_failed_attempt_and_no_more(open_p
     assert post.ended() == [("a", "delivered", 2)]
 
 
+async def test_a_remark_of_the_notifier_is_in_the_receipts_in_the_log_once_and_stays_known(
+    open_post, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Remarking(Program):
+        async def send(self, notice: Notice) -> Receipt:
+            remark = "told in other words" if notice.id != "fine" else None
+            return Receipt(status="200", remark=remark)
+
+    post = open_post(Remarking())
+    for id_ in ("a", "b", "fine"):
+        post.tell(id_, incident="one")
+    await post.clock.advance(0)
+    assert [one.receipt for one in post.kept if not one.is_open] == [
+        "200; told in other words", "200; told in other words", "200",
+    ]  # fmt: skip
+    assert caplog.messages == ["notifier desk: told in other words"]
+    assert post.sender.remark == "told in other words"
+    assert post.changes == [False]
+
+
+async def test_of_many_at_once_a_person_gets_twenty_in_a_minute_and_one_that_tells_of_the_rest(
+    open_post,
+) -> None:
+    notifier = RecordingNotifier()
+    post = open_post(notifier)
+    for number in range(MOST):
+        post.tell(f"a{number}")
+        await post.clock.advance(0)
+    assert len(notifier.notices) == MOST
+    for number in range(500):
+        post.tell(f"b{number}")
+        await post.clock.advance(0.1)
+    assert len(notifier.notices) == MOST
+    await post.clock.advance(WITHIN)
+    assert len(notifier.notices) == MOST + 1
+    digest = notifier.notices[-1]
+    assert (digest.code, digest.agent) == (GATHERED, "desk")
+    assert digest.message.startswith("500 notices came")
+    assert len([one for one in post.kept if one.receipt == f"told by the digest {digest.id}"]) == 500
+    assert post.sender.waiting == ()
+
+
+async def test_incidents_that_are_over_are_folded_before_they_are_counted(open_post) -> None:
+    notifier = RecordingNotifier()
+    notifier.error = DeliveryError("down", retry_after=timedelta(minutes=1))
+    post = open_post(notifier)
+    post.tell("first")
+    await post.clock.advance(0)
+    for number in range(MOST - 1):
+        post.tell(f"a{number}", incident=str(number))
+        post.recover(f"b{number}", str(number))
+    notifier.error = None
+    await post.clock.advance(timedelta(minutes=1))
+    assert sorted(ids(notifier)) == sorted(["first", *(f"b{number}" for number in range(MOST - 1))])
+
+
+async def test_a_digest_that_is_not_taken_is_tried_again_and_goes_into_no_other(open_post) -> None:
+    notifier = RecordingNotifier()
+    notifier.error = DeliveryError("503")
+    post = open_post(notifier)
+    for number in range(MOST + 1):
+        post.tell(f"a{number}")
+    await post.clock.advance(0)
+    [digest] = post.sender.waiting
+    for number in range(MOST + 1):
+        post.tell(f"b{number}")
+    notifier.error = None
+    await post.clock.advance(LONGEST)
+    assert sorted(notice.message[:2] for notice in notifier.notices) == ["21", "21"]
+    assert digest.notice in ids(notifier)
+
+
+async def test_a_program_is_told_each_however_many_there_are(open_post) -> None:
+    notifier = Program()
+    post = open_post(notifier)
+    for number in range(5 * MOST):
+        post.tell(str(number))
+    await post.clock.advance(0)
+    assert len(notifier.notices) == 5 * MOST
+
+
+async def test_a_flood_to_one_recipient_holds_up_no_other(open_post) -> None:
+    class Two(Mail):
+        async def send_to(self, recipient: str, notice: Notice) -> Receipt:
+            self.told.append((recipient, notice.id))
+            return Receipt(status="250")
+
+    mail = Two()
+    post = open_post(mail)
+    full, free = mail.recipients
+    for number in range(MOST):
+        post.sender.post([one for one in post.letters(f"a{number}") if one.address.recipient == full])
+        await post.clock.advance(0)
+    post.tell("b")
+    await post.clock.advance(1)
+    assert [who for who, id_ in mail.told if id_ == "b"] == [free]
+    await post.clock.advance(WITHIN)
+    assert [who for who, id_ in mail.told if id_ == "b"] == [free, full]
+
+
+async def test_a_recipient_that_wants_a_pause_holds_up_no_other(open_post) -> None:
+    class Two(Mail):
+        async def send_to(self, recipient: str, notice: Notice) -> Receipt:
+            if recipient.startswith("full"):
+                raise DeliveryError("401", needs_person=True)
+            self.told.append((recipient, notice.id))
+            return Receipt(status="250")
+
+    mail = Two()
+    post = open_post(mail)
+    for number in range(3):
+        post.tell(str(number))
+        await post.clock.advance(1)
+    assert mail.told == [("free@example.com", str(number)) for number in range(3)]
+
+
+async def test_a_receiver_with_a_pace_gets_a_few_at_once_and_then_one_at_a_time(open_post) -> None:
+    class Slow(Program):
+        pace = timedelta(seconds=1)
+
+    notifier = Slow()
+    post = open_post(notifier)
+    for number in range(BURST + 2):
+        post.tell(str(number))
+    await post.clock.advance(0)
+    assert len(notifier.notices) == BURST
+    await post.clock.advance(0.9)
+    assert len(notifier.notices) == BURST
+    await post.clock.advance(0.1)
+    assert len(notifier.notices) == BURST + 1
+    await post.clock.advance(1)
+    assert len(notifier.notices) == BURST + 2
+
+
+async def test_a_receiver_that_turns_us_away_is_left_alone_by_all_letters_meanwhile(open_post) -> None:
+    notifier = Program()
+    notifier.error = DeliveryError("401", needs_person=True)
+    post = open_post(notifier)
+    post.tell("a")
+    await post.clock.advance(0)
+    notifier.error = None
+    post.tell("b")
+    await post.clock.advance(SLOWLY - timedelta(seconds=1))
+    assert notifier.notices == []
+    await post.clock.advance(1)
+    assert sorted(ids(notifier)) == ["a", "b"]
+
+
+async def test_what_is_given_up_because_nobody_set_the_receiver_right_says_so(open_post) -> None:
+    notifier = Program()
+    notifier.error = DeliveryError("404 not found", needs_person=True)
+    post = open_post(notifier)
+    post.tell("a")
+    await post.clock.advance(timedelta(minutes=10) - timedelta(seconds=1))
+    assert post.ended() == []
+    await post.clock.advance(1)
+    assert post.ended() == [("a", "dead", 4)]
+    assert post.kept[-1].last_error == "turned away 4 times: 404 not found"
+
+
 async def test_stopping_waits_for_what_is_under_way_and_not_for_what_is_deferred(open_post) -> None:
     notifier = Program()
     notifier.error = DeliveryError("503")
@@ -499,3 +663,69 @@ def test_pauses_grow_to_a_bound_by_age_and_are_spread_over_it(age, bound) -> Non
     drawn = [pause(40, None, rng, age) for _ in range(500)]
     assert bound * 0.8 < max(drawn) <= bound
     assert min(drawn) < bound / 6
+
+
+class Two(Program):
+    """A receiver in several people."""
+
+    def __init__(self, *recipients: str) -> None:
+        super().__init__()
+        self.recipients = recipients
+
+    async def send_to(self, recipient: str, notice: Notice) -> Receipt:
+        return await self.send(notice)
+
+
+async def test_another_notifier_in_the_same_place_gets_at_once_what_waited(open_post) -> None:
+    former, present = Program(), Program()
+    former.error = DeliveryError("429", retry_after=timedelta(minutes=30))
+    post = open_post(former)
+    post.tell("a", incident="one")
+    post.tell("b", incident="one")
+    await post.clock.advance(0)
+    post.sender.adopt(present, kind="webhook", timeout=timedelta(seconds=1))
+    await post.clock.advance(0)
+    assert ids(present) == ["a", "b"]
+    assert former.notices == []
+    assert (post.sender.describe().kind, post.sender.is_failing) == ("webhook", False)
+
+
+async def test_what_waits_for_a_receiver_that_is_no_longer_named_is_dead_and_says_so(open_post) -> None:
+    former, present = Two("ann", "bob"), Two("bob")
+    former.error = DeliveryError("away")
+    post = open_post(former)
+    post.tell("a")
+    await post.clock.advance(0)
+    post.sender.adopt(present, kind="email", timeout=timedelta(seconds=1))
+    await post.clock.advance(0)
+    ended = {one.address.recipient: (str(one.state), one.last_error) for one in post.kept if not one.is_open}
+    assert ended == {"ann": ("dead", NO_RECEIVER), "bob": ("delivered", None)}
+
+
+async def test_what_was_under_way_to_such_a_receiver_is_not_tried_a_second_time(open_post) -> None:
+    class Slow(Two):
+        async def send_to(self, recipient: str, notice: Notice) -> Receipt:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    post = open_post(Slow("ann"))
+    post.tell("a")
+    await post.clock.advance(1)
+    post.sender.adopt(Two("bob"), kind="email", timeout=timedelta(seconds=10))
+    await post.clock.advance(timedelta(minutes=1))
+    [ended] = [one for one in post.kept if not one.is_open]
+    assert (str(ended.state), ended.attempts, ended.last_error) == ("dead", 1, NO_RECEIVER)
+
+
+async def test_with_its_notifier_gone_all_that_waits_is_dead(open_post) -> None:
+    notifier = Program()
+    notifier.error = DeliveryError("away")
+    post = open_post(notifier)
+    post.tell("a", incident="one")
+    post.tell("b", incident="one")
+    await post.clock.advance(0)
+    post.task.cancel()
+    await asyncio.gather(post.task, return_exceptions=True)
+    post.sender.close()
+    assert [(notice, state) for notice, state, _ in post.ended()] == [("a", "dead"), ("b", "dead")]
+    assert post.sender.waiting == ()

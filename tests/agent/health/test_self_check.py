@@ -16,9 +16,24 @@ NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
     [
         pytest.param(Facts(), "WELL", "NOMINAL", "well", id="well"),
         pytest.param(Facts(store_error="the disk is full"), "DEGRADED", "STORE", "disk", id="store"),
+        pytest.param(
+            Facts(configuration_error="agent.toml:7: x"),
+            "DEGRADED",
+            "CONFIGURATION",
+            ":7: x",
+            id="configuration",
+        ),
+        pytest.param(Facts(waiting=("data",)), "WELL", "NOMINAL", "next start takes up data", id="waiting"),
         pytest.param(Facts(plugin_errors={"x": "broken"}), "DEGRADED", "PLUGIN_ERROR", "x", id="plugin"),
         pytest.param(
             Facts(notifier_errors={"s": "503"}), "DEGRADED", "NOTIFIER_FAILING", "503", id="notifier"
+        ),
+        pytest.param(
+            Facts(notifier_remarks={"s": "in other words"}),
+            "DEGRADED",
+            "NOTIFIER_IMPAIRED",
+            "in other words",
+            id="impaired notifier",
         ),
         pytest.param(
             Facts(credential_troubles={"kite": "unreadable"}),

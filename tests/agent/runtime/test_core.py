@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from agent.alerts.routes import Route
 from agent.config.rule_table import as_rule, default_table
 from agent.health.document import AgentPart
 from agent.health.rules import bind
-from agent.model import Machine, NoticeReason, Report
+from agent.model import Machine, NoticeReason, Report, Severity
 from agent.runtime.core import Consequences, Core
 from agent.runtime.publishing import Publisher
 from agent.store import snapshot
@@ -23,6 +24,7 @@ MACHINES = (
     Machine(name="auth", kind="kite-login", role="auth"),
     Machine(name="feed", kind="kite-feed", role="feed"),
 )
+RULES = tuple(map(as_rule, default_table()))
 
 
 class Run:
@@ -279,3 +281,60 @@ async def test_the_likely_cause_is_asked(start) -> None:
     await run.wait(1)
     run.say(feed="DISCONNECTED")
     assert run.asked == ["auth"]
+
+
+# -- another configuration --------------------------------------------------------------------
+
+
+def table(*machines: Machine, **changes: object):
+    """The default rules, one field of `feed-stale` otherwise, bound to some machines."""
+    rules = [replace(rule, **changes) if rule.id == "feed-stale" else rule for rule in RULES]
+    return bind(rules, machines or MACHINES, session="market", readiness={"feed": ["CONNECTED"]})
+
+
+BELIEVED = {machine.name: timedelta(days=1) for machine in MACHINES}
+
+
+async def test_another_table_counts_at_once_and_a_problem_that_stays_keeps_its_age(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="STALE")
+    began = run.document.since
+    await run.wait(60)
+    run.core.adopt(table(severity=Severity.WARNING, message="Another text"), BELIEVED)
+    assert (run.document.severity, run.document.message) == (Severity.WARNING, "Another text")
+    assert run.document.since == began
+    assert (await run.told())[0] == (NoticeReason.FIRST, "FEED_STALE")
+
+
+async def test_a_problem_whose_rule_is_gone_is_over(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="STALE")
+    await run.wait(60)
+    rules = [rule for rule in RULES if rule.id != "feed-stale"]
+    run.core.adopt(bind(rules, MACHINES, session="market"), BELIEVED)
+    await run.wait(5)
+    assert run.document.code == "LIVE"
+    assert await run.told() == [(NoticeReason.FIRST, "FEED_STALE"), (NoticeReason.RECOVERED, "LIVE")]
+
+
+async def test_of_a_machine_that_was_built_anew_nothing_is_known_until_it_speaks(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="CONNECTED")
+    began = run.document.machines["feed"].since
+    await run.wait(60)
+    run.core.adopt(table(), BELIEVED, renewed=["feed"])
+    feed = run.document.machines["feed"]
+    assert (feed.state, feed.reason, run.document.ready) == ("UNKNOWN", "NOT_PROBED", False)
+    run.say(feed="CONNECTED")
+    assert (run.document.ready, run.document.machines["feed"].since) == (True, began)
+    assert await run.told() == []
+
+
+async def test_a_machine_that_is_gone_is_asked_for_no_more(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="STALE")
+    await run.wait(60)
+    run.core.adopt(table(*MACHINES[:2]), BELIEVED)
+    assert set(run.document.machines) == {"market", "auth"}
+    await run.wait(60)
+    assert run.document.code == "LIVE"

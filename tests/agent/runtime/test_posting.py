@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.alerts.gathered import GATHERED, MISSED
 from agent.alerts.letters import FROM_MEMORY, UNANNOUNCED, LetterState
 from agent.alerts.notices import trial
 from agent.delivery.sender import Sender
+from agent.delivery.storm import MOST
 from agent.errors import ActionError, DeliveryError, StoreError
-from agent.model import Incident, NoticeType
+from agent.model import Incident, Notice, NoticeType, Receipt, Severity
 from agent.runtime.posting import Posting
 from agent.store.journal import Entry, Journal
 from agent.testing import ManualClock, RecordingNotifier
@@ -31,7 +33,15 @@ class Office:
         self.journal.start()
         self.posting = Posting(clock, self.journal, self.stored.append)
         self.senders = {
-            name: Sender(name, "test", one, clock=clock, timeout=timedelta(seconds=5), keep=self.posting.keep)
+            name: Sender(
+                name,
+                "test",
+                one,
+                clock=clock,
+                timeout=timedelta(seconds=5),
+                keep=self.posting.keep,
+                number=self.posting.number,
+            )
             for name, one in notifiers.items()
         }
         self.posting.senders = self.senders
@@ -171,7 +181,6 @@ async def test_what_the_journal_cannot_take_is_sent_at_once_and_says_so(open_off
     assert office.stored[-1] is not None
     breaker.execute("ALTER TABLE away RENAME TO outbox")
     breaker.close()
-    office.posting.catch_up()
     assert await office.states() == [("a", "desk", "delivered")]
 
 
@@ -182,7 +191,6 @@ async def test_a_journal_that_comes_back_holds_what_still_waits(open_office) -> 
     await office.tell("a")
     breaker.execute("ALTER TABLE away RENAME TO outbox")
     breaker.close()
-    office.posting.catch_up()
     await office.settle()
     await office.end()
     notifier = RecordingNotifier()
@@ -223,3 +231,122 @@ async def test_a_recovery_after_a_worse_notice_that_did_not_arrive_is_announced_
     notifier.error = None
     await office.recover("end")
     assert not notifier.notices[-1].message.endswith(UNANNOUNCED)
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["in one run", "through a restart"])
+async def test_what_expired_is_told_once_in_one_summary_where_the_next_notice_arrives(
+    open_office, restarts
+) -> None:
+    desk, other = failing("503"), RecordingNotifier()
+    office = open_office(desk=desk, other=other)
+    await office.tell("info", type=NoticeType.PROBLEM, code="FEED_STALE")
+    await office.tell("warning", type=NoticeType.PROBLEM, severity=Severity.WARNING, code="AUTH_REQUIRED")
+    await office.clock.advance(timedelta(hours=6))
+    assert {state for _, name, state in await office.states() if name == "desk"} == {"dead"}
+    if restarts:
+        await office.end()
+        office = open_office(desk=desk, other=other)
+        office.posting.restore()
+    desk.error = None
+    await office.tell("later", type=NoticeType.PROBLEM)
+    await office.settle()
+    await office.tell("last", type=NoticeType.PROBLEM)
+    await office.settle()
+    assert [notice.code for notice in desk.notices] == ["TEST", MISSED, "TEST"]
+    summary = desk.notices[1]
+    assert summary.message.startswith(
+        "2 notices could not be delivered here and will not come: AUTH_REQUIRED"
+    )
+    assert summary.document["notices"] == ["warning", "info"]
+    assert summary.severity is Severity.WARNING
+    assert [notice.code for notice in other.notices] == ["FEED_STALE", "AUTH_REQUIRED", "TEST", "TEST"]
+    assert {state for _, name, state in await office.states() if name == "other"} == {"delivered"}
+
+
+async def test_a_recovery_that_says_itself_what_was_not_told_needs_no_summary(open_office) -> None:
+    desk = failing("410 gone", permanent=True)
+    office = open_office(desk=desk)
+    await office.alarm("a")
+    desk.error = None
+    await office.recover("b")
+    await office.settle()
+    assert [notice.id for notice in desk.notices] == ["b"]
+
+
+async def test_what_a_person_has_sent_again_is_no_longer_missed(open_office) -> None:
+    desk = failing("410 gone", permanent=True)
+    office = open_office(desk=desk)
+    await office.tell("a", type=NoticeType.PROBLEM)
+    desk.error = None
+    await office.posting.retry("a.desk")
+    await office.settle()
+    assert [notice.id for notice in desk.notices] == ["a"]
+
+
+async def test_neither_a_test_nor_a_summary_that_dies_is_missed(open_office) -> None:
+    class Choosy(RecordingNotifier):
+        """It takes all but summaries."""
+
+        async def send(self, notice: Notice) -> Receipt:
+            if notice.code == MISSED:
+                raise DeliveryError("413", permanent=True)
+            return await super().send(notice)
+
+    desk = Choosy()
+    desk.error = DeliveryError("410 gone", permanent=True)
+    office = open_office(desk=desk)
+    await office.posting.test("desk", agent="desk")
+    await office.tell("a", type=NoticeType.PROBLEM)
+    desk.error = None
+    for id_ in ("b", "c"):
+        await office.tell(id_, type=NoticeType.PROBLEM)
+        await office.settle()
+    assert [notice.id for notice in desk.notices] == ["b", "c"]
+    listed = await office.journal.letters()
+    assert [(one.code, str(one.state)) for one in listed if one.code == MISSED] == [(MISSED, "dead")]
+
+
+async def test_a_flood_is_told_in_one_and_each_letter_says_in_which(open_office) -> None:
+    desk = RecordingNotifier()
+    office = open_office(desk=desk)
+    letters = [
+        letter
+        for number in range(MOST + 1)
+        for letter in office.posting.address(
+            replace(
+                trial(now=office.clock.now(), agent="desk", new_id=f"n{number}"), type=NoticeType.PROBLEM
+            ),
+            frozenset({"desk"}),
+        )
+    ]
+    office.journal.append(Entry(letters=tuple(letters)))
+    await office.end()
+
+    office = open_office(desk=desk)
+    office.posting.restore()
+    await office.clock.advance(60)
+    [one] = desk.notices
+    assert (one.code, len(one.document["notices"])) == (GATHERED, MOST + 1)
+    await office.settle()
+    listed = {letter.notice: letter for letter in await office.journal.letters()}
+    assert listed[one.id].state is LetterState.DELIVERED
+    assert {letter.receipt for id_, letter in listed.items() if id_ != one.id} == {
+        f"told by the digest {one.id}"
+    }
+    assert len({letter.seq for letter in listed.values()}) == MOST + 2
+
+
+async def test_a_new_run_knows_how_much_was_told_a_moment_ago(open_office) -> None:
+    desk = RecordingNotifier()
+    office = open_office(desk=desk)
+    for number in range(MOST):
+        await office.tell(f"a{number}", type=NoticeType.PROBLEM)
+    await office.end()
+    await office.clock.advance(30)
+    office = open_office(desk=desk)
+    office.posting.restore()
+    await office.tell("more", type=NoticeType.PROBLEM)
+    await office.clock.advance(29)
+    assert len(desk.notices) == MOST
+    await office.clock.advance(1)
+    assert desk.notices[-1].id == "more"

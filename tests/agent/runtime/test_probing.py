@@ -213,3 +213,23 @@ async def test_stopping_cancels_what_is_under_way() -> None:
     await settle()
     assert ended.is_set()
     assert bench.reports == []
+
+
+async def test_one_that_was_ended_probes_no_more_whatever_is_wished() -> None:
+    started = 0
+
+    async def probe() -> Report:
+        nonlocal started
+        started += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    bench = Bench(probe)
+    bench.prober.wish()
+    await settle()
+    bench.prober.wish()
+    await bench.prober.stop()
+    bench.prober.on_schedule()
+    bench.prober.wish()
+    await settle()
+    assert (started, bench.reports) == (1, [])

@@ -104,3 +104,16 @@ async def test_no_run_is_dropped_for_being_late(timed) -> None:
         pass
     await woken.next()
     assert woken.count == 1
+
+
+async def test_what_is_forgotten_is_called_no_more_and_the_others_are(timed) -> None:
+    _, woken, scheduling = timed
+    forgotten = Woken()
+    scheduling.every(SHORT, forgotten)
+    scheduling.every(SHORT, woken)
+    scheduling.forget(SHORT, forgotten)
+    await woken.next()
+    await woken.next()
+    assert forgotten.count == 0
+    scheduling.forget(SHORT, woken)
+    assert scheduling._scheduler.get_jobs() == []

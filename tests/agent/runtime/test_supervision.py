@@ -76,3 +76,21 @@ async def test_stopping_ends_all_tasks() -> None:
     await settle()
     await supervisor.stop()
     assert ended == [True, True]
+
+
+async def test_some_tasks_are_ended_and_the_others_go_on() -> None:
+    supervisor, ended = Supervisor(ManualClock()), []
+
+    async def run(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    one = supervisor.keep("one", lambda: run("one"))
+    other = supervisor.keep("other", lambda: run("other"))
+    await settle()
+    await supervisor.end([one])
+    await supervisor.end([one])
+    assert (ended, one.done(), other.done()) == (["one"], True, False)
+    await supervisor.stop()

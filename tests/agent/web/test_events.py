@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -145,3 +146,105 @@ async def test_closing_ends_the_streams(agent, session) -> None:
         async with asyncio.timeout(20):
             while not answer.content.at_eof():
                 await answer.content.readany()
+
+
+LONG = "x" * 300_000
+"""More than a connection holds whose reader takes nothing."""
+
+
+class SlowReader:
+    """A reader that takes nothing until it is told to, on a connection that holds little."""
+
+    def __init__(self, url: str) -> None:
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._socket.setblocking(False)
+        self._address = ("127.0.0.1", urlsplit(url).port)
+
+    async def ask(self, version: str = "1.1") -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(self._socket, self._address)
+        request = f"GET /api/system/events HTTP/{version}\r\nHost: 127.0.0.1\r\n\r\n"
+        await loop.sock_sendall(self._socket, request.encode())
+
+    async def read_until(self, word: bytes) -> bytes:
+        """All that comes up to a word, or to the end."""
+        read = b""
+        async with asyncio.timeout(20):
+            while word not in read:
+                part = await asyncio.get_running_loop().sock_recv(self._socket, 65_536)
+                if not part:
+                    return read
+                read += part
+        return read
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+async def slow(agent) -> AsyncIterator[SlowReader]:
+    reader = SlowReader(agent.url)
+    yield reader
+    reader.close()
+
+
+async def until(holds) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0)
+
+
+async def hears(answer: aiohttp.ClientResponse, message: str) -> None:
+    """Wait for the document that has the message."""
+    while (await event(answer))[1].get("message") != message:
+        pass
+
+
+async def fill(agent, slow: SlowReader) -> None:
+    """Publish until the reader's connection is full: it is behind, and has events coming."""
+    agent.publish("one")
+    await slow.ask()
+    await until(lambda: len(agent.streams) == 1)
+    for number in range(60):
+        agent.publish(f"{number} {LONG}")
+        await asyncio.sleep(0)
+    agent.publish("in short")
+
+
+async def test_a_reader_that_takes_nothing_is_dropped_and_the_others_do_not_feel_it(
+    agent, session, slow
+) -> None:
+    await fill(agent, slow)
+    async with session.get(agent.url) as answer:
+        await until(lambda: len(agent.streams) == 2)
+        agent.publish("for whoever listens")
+        await hears(answer, "for whoever listens")
+        for _ in range(24):
+            await agent.clock.advance(0.5)
+        await until(lambda: len(agent.streams) == 1)
+        agent.publish("the last word")
+        await hears(answer, "the last word")
+    assert b"the last word" not in await slow.read_until(b"the last word")
+
+
+async def test_a_reader_that_catches_up_gets_the_latest_and_stays(agent, slow) -> None:
+    await fill(agent, slow)
+    agent.publish("the latest")
+    reading = asyncio.ensure_future(slow.read_until(b'"the latest"'))
+    while not reading.done():
+        await agent.clock.advance(0.05)
+        await asyncio.sleep(0)
+    read = await reading
+    assert read.count(b"event: document") < 60
+    agent.publish("and on")
+    assert b'"and on"' in await slow.read_until(b'"and on"')
+
+
+async def test_a_reader_of_the_old_protocol_gets_events_without_chunks(agent, slow) -> None:
+    agent.publish("one")
+    await slow.ask("1.0")
+    read = await slow.read_until(b"event: refresh")
+    head, _, body = read.partition(b"\r\n\r\n")
+    assert b"chunked" not in head
+    assert body.startswith(b"event: document\nid: 1\ndata: {")

@@ -113,6 +113,10 @@ class Receiver:
         """A reply that never comes, until the test is over."""
         await self._released.wait()
 
+    def release(self) -> None:
+        """End all replies that hang."""
+        self._released.set()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:

@@ -32,11 +32,19 @@ def test_what_may_pass_is_tried_again_at_the_senders_own_pace(status: int) -> No
     assert error.retry_after is None
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 409, 418, 451])
-def test_what_a_person_must_set_right_is_tried_again_slowly(status: int) -> None:
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 407])
+def test_what_a_person_must_set_right_is_said_to_be_so(status: int) -> None:
+    error = refusal(status, "7", NOW, who="it")
+    assert error is not None
+    assert (error.permanent, error.needs_person) == (False, True)
+    assert error.retry_after == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("status", [409, 418, 451])
+def test_what_hurry_does_not_help_is_tried_again_slowly(status: int) -> None:
     error = refusal(status, None, NOW, who="it")
     assert error is not None
-    assert not error.permanent
+    assert (error.permanent, error.needs_person) == (False, False)
     assert error.retry_after == SLOWLY
 
 

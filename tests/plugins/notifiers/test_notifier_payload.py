@@ -39,6 +39,7 @@ def test_a_problem_is_written_as_documented(notice_of: Callable[..., Notice]) ->
         "machines": [dict(machine) for machine in notice.machines],
         "action": {"label": "Log in to Kite", "href": f"{BASE}/api/auth/login"},
         "duration_s": None,
+        "group": None,
         "agent": "my-desk",
         "sent_at": "2026-11-23T04:00:00Z",
         "attempt": 1,

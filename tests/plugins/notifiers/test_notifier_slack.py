@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from slack_sdk.models.blocks import Block
 
 from agent.api import Action, DeliveryError, Notice, NoticeReason, Severity
-from agent.testing import ManualClock
+from agent.testing import ManualClock, MemoryStore, notifier_context
 from plugins.notifiers import slack
-from plugins.notifiers.answers import SLOWLY
 from plugins.notifiers.slack.blocks import escape, message
 from plugins.notifiers.slack.notifier import EDIT_S
+from plugins.notifiers.slack.places import KEPT, Place, Places
 from plugins.notifiers.slack.settings import SlackSettings
 from plugins.notifiers.slack.troubles import FOR_A_PERSON, FOR_GOOD
 from plugins.notifiers.wording import word
@@ -41,9 +41,9 @@ def by_webhook(receiver, path: str = "/services/T/B/x", **changes: object) -> Sl
     )
 
 
-def as_bot(receiver, token: str = "xoxb-1") -> SlackSettings:
+def as_bot(receiver, token: str = "xoxb-1", channel: str = "#desk") -> SlackSettings:
     return SlackSettings.model_validate(
-        {"bot_token": token, "channel": "#desk", "api_url": receiver.url + "/api/", "allow_private": True}
+        {"bot_token": token, "channel": channel, "api_url": receiver.url + "/api/", "allow_private": True}
     )
 
 
@@ -136,7 +136,7 @@ async def test_what_a_person_can_mend_is_tried_again_slowly(receiver, context, n
     with pytest.raises(DeliveryError, match=re.escape(FOR_A_PERSON[word_])) as caught:
         await slack(as_bot(receiver), context).send(notice_of())
     assert not caught.value.permanent
-    assert caught.value.retry_after == SLOWLY
+    assert caught.value.needs_person
 
 
 @pytest.mark.parametrize("word_", ["internal_error", "fatal_error", "service_unavailable", "a_new_word"])
@@ -196,6 +196,19 @@ async def test_another_incident_begins_a_message_of_its_own(receiver, context, n
     assert ["thread_ts" in request.json for request in receiver.requests] == [False, False, False]
 
 
+async def test_each_account_of_an_incident_has_a_thread_and_a_first_message_of_its_own(
+    receiver, context, notice_of, recovery_of
+) -> None:
+    receiver.replies = [said(receiver, f"{number}.0") for number in (1, 2, 3, 1)]
+    notifier = slack(as_bot(receiver), context)
+    await notifier.send(notice_of(id="a", group="alpha"))
+    await notifier.send(notice_of(id="b", group="beta"))
+    await notifier.send(recovery_of(id="c", group="alpha"))
+    alpha, beta, reply, edit = receiver.requests
+    assert ["thread_ts" in one.json for one in (alpha, beta)] == [False, False]
+    assert (reply.json["thread_ts"], edit.json["ts"]) == ("1.0", "1.0")
+
+
 async def test_a_deleted_thread_costs_no_notice(receiver, context, notice_of, recovery_of) -> None:
     receiver.replies = [said(receiver, "1.0"), refused(receiver, "thread_not_found"), said(receiver, "3.0")]
     notifier = slack(as_bot(receiver), context)
@@ -240,11 +253,77 @@ async def test_the_same_notice_is_not_posted_twice_once_slack_has_it(receiver, c
     assert len(receiver.requests) == 1
 
 
-async def test_after_a_restart_a_recovery_stands_on_its_own(receiver, context, recovery_of) -> None:
+async def test_after_a_restart_a_recovery_is_told_in_the_thread_and_nothing_is_posted_twice(
+    receiver, clock, notice_of, recovery_of
+) -> None:
+    receiver.replies = [said(receiver, "1.0"), said(receiver, "2.0"), said(receiver, "1.0")]
+    store = MemoryStore()
+
+    def restarted(channel: str = "#desk") -> object:
+        context = notifier_context("desk", lambda: None, clock, store)  # type: ignore[arg-type, return-value]
+        return slack(as_bot(receiver, channel=channel), context)
+
+    await restarted().send(notice_of())
+    assert (await restarted().send(notice_of())).id == "1.0"
+    await restarted().send(recovery_of())
+    first, reply, edit = receiver.requests
+    assert (reply.json["channel"], reply.json["thread_ts"]) == ("C1", "1.0")
+    assert (edit.path, edit.json["ts"]) == ("/api/chat.update", "1.0")
+    assert "RECOVERED" in edit.json["text"]
+    assert first.json["text"] != edit.json["text"]
+    await restarted("#elsewhere").send(recovery_of(id="later"))
+    assert (receiver.requests[-1].json["channel"], "thread_ts" in receiver.requests[-1].json) == (
+        "#elsewhere",
+        False,
+    )
+
+
+@pytest.mark.parametrize("kept", ["", "{", "[]", "null", '{"channel": "#desk", "threads": 3}'])
+async def test_what_a_former_run_left_and_nobody_can_read_costs_no_notice(
+    receiver, clock, recovery_of, kept: str
+) -> None:
     receiver.replies = [said(receiver, "9.0")]
+    store = MemoryStore()
+    store.put("places", kept)
+    context = notifier_context("desk", lambda: None, clock, store)  # type: ignore[arg-type, return-value]
     await slack(as_bot(receiver), context).send(recovery_of())
-    (request,) = receiver.requests
-    assert "thread_ts" not in request.json
+    assert "thread_ts" not in receiver.requests[0].json
+
+
+def test_what_is_kept_of_slack_fits_the_store_however_long_the_agent_lives(notice_of) -> None:
+    store = MemoryStore()
+    places = Places(store, "#desk")
+    for number in range(3 * KEPT):
+        places.note(f"{number:032}", f"{number:032}", Place("C0123456789", f"{number:010}.{number:06}"))
+    assert len(store.values["places"]) < 32_000
+    again = Places(store, "#desk")
+    assert again.of_notice(f"{3 * KEPT - 1:032}") is not None
+    assert again.of_notice(f"{0:032}") is None
+
+
+async def test_slacks_client_neither_follows_nor_takes_a_proxy_nor_asks_twice(
+    receiver, context, notice_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    for settings in (by_webhook(receiver), as_bot(receiver)):
+        receiver.requests.clear()
+        receiver.replies = [receiver.answer("307 Temporary Redirect", Location=receiver.url + "/elsewhere")]
+        with pytest.raises(DeliveryError, match="redirects are not followed"):
+            await slack(settings, context).send(notice_of())
+        assert len(receiver.requests) == 1
+        receiver.replies = [receiver.answer("500 Oh")]
+        with pytest.raises(DeliveryError, match="500"):
+            await slack(settings, context).send(notice_of())
+        assert len(receiver.requests) == 2
+
+
+async def test_slacks_client_reaches_no_private_address_unless_told(receiver, context, notice_of) -> None:
+    settings = SlackSettings.model_validate(
+        {"bot_token": "xoxb-1", "channel": "#desk", "api_url": "https://localhost/api"}
+    )
+    with pytest.raises(DeliveryError, match="allow_private"):
+        await slack(settings, context).send(notice_of())
 
 
 @pytest.mark.parametrize(

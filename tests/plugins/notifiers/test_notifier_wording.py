@@ -42,6 +42,16 @@ def test_reminders_and_tests_are_titled_as_such(notice_of, type_: NoticeType) ->
     )
 
 
+@pytest.mark.parametrize("reason", [NoticeReason.GATHERED, NoticeReason.MISSED])
+def test_a_notice_about_notices_is_titled_by_what_it_is(notice_of, reason: NoticeReason) -> None:
+    notice = notice_of(type=NoticeType.REMINDER, reason=reason, code="NOTICES_MISSED")
+    assert worded(notice).title.startswith("NOTICES_MISSED (critical): ")
+
+
+def test_whose_account_it_is_comes_first(notice_of) -> None:
+    assert worded(notice_of(group="alpha")).facts[0] == ("Group", "alpha")
+
+
 def test_the_text_has_all_that_a_person_needs(notice_of) -> None:
     assert plain_text(worded(notice_of())) == (
         "AUTH_REQUIRED (critical): Kite login needed, since 06:00 IST\n"

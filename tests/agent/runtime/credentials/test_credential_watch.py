@@ -244,3 +244,23 @@ async def test_a_secret_that_others_can_read_is_warned_of_at_the_start(
     await service.start()
     assert "can be read by every user (mode 0644); chmod 600 it" in caplog.text
     assert "zero" not in caplog.text
+
+
+async def test_credentials_come_and_go_and_those_that_stay_keep_what_is_known_of_them(env: Path) -> None:
+    tables = {
+        "kite": EnvFileSettings(source="env-file", path=".env"),
+        "gone": EnvFileSettings(source="env-file", path=".env", key="OTHER"),
+    }
+    service = CredentialService(tables, clock=SystemClock(), store=MemoryStore(), folder=env.parent)
+    await service.start()
+    kept = service.credentials["kite"]
+    (env.parent / "new.env").write_text("TOKEN=fresh\n")
+    opened = service.open({"new": EnvFileSettings(source="env-file", path="new.env", key="TOKEN")})
+    await service.load(opened)
+    service.adopt(opened, gone=["gone"])
+    assert list(service.credentials) == ["kite", "new"]
+    assert service.credentials["kite"] is kept
+    async with running(service):
+        in_place(env.parent / "new.env", "x")
+        (env.parent / "new.env").write_text("TOKEN=fresher\n")
+        await until(service.credentials["new"], says("fresher"))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.credential_text import FormatError
 from agent.runtime.credentials import jsonfile, wholefile
-from agent.runtime.credentials.text import FormatError
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.runtime.credentials import envfile
-from agent.runtime.credentials.text import FormatError
+from agent.config import envfile
+from agent.config.credential_text import FormatError
 
 KEY = "ZERODHA_ACCESS_TOKEN"
 
@@ -151,3 +151,14 @@ def test_no_bytes_whatever_raise_anything_but_a_format_error(content: bytes) -> 
     except FormatError:
         return
     assert envfile.read(written, KEY) == "new"
+
+
+@pytest.mark.parametrize("value", ["abc", "a b", "x #1", "https://h/x#y", 'say "hi" now', "it's", ""])
+def test_a_quoted_value_is_found_again_as_it_was(value: str) -> None:
+    assert envfile.find(f"A=1\nK={envfile.quoted(value)}\nB=2\n".encode(), "K") == value
+
+
+@pytest.mark.parametrize("value", ["a\nb", "it's # odd", " it's"])
+def test_a_value_that_cannot_be_written_is_refused(value: str) -> None:
+    with pytest.raises(FormatError, match="cannot be written"):
+        envfile.quoted(value)

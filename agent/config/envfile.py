@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from agent.runtime.credentials.text import BOM, FormatError, checked, decoded, line_of
+from agent.config.credential_text import BOM, FormatError, checked, decoded, line_of
 
 _HEAD = re.compile(rb"[ \t]*(?:export[ \t]+)?(?P<key>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=")
 _BLANKS = re.compile(rb"[ \t]*")
@@ -39,6 +40,23 @@ def read(content: bytes, key: str) -> str | None:
     decoded(content)
     found = _last(content, key)
     return None if found is None else checked(content[found.start : found.end].decode(), found.line)
+
+
+def find(content: bytes, key: str) -> str | None:
+    """The value of a key, whatever it is; `None` if it is missing. Raises `FormatError`."""
+    decoded(content)
+    found = _last(content, key)
+    return None if found is None else content[found.start : found.end].decode()
+
+
+def quoted(value: str) -> str:
+    """A value as an assignment writes it, such that `find` gives it back. Raises `FormatError`."""
+    if "\n" not in value:
+        for written in (value, f"'{value}'"):
+            with suppress(FormatError):
+                if find(f"K={written}\n".encode(), "K") == value:
+                    return written
+    raise FormatError("a value with line ends, or with quotes and blanks, cannot be written")
 
 
 def write(content: bytes, key: str, value: str) -> bytes:

@@ -1,0 +1,28 @@
+"""An entry: what is written to the journal in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agent.alerts.letters import Letter
+from agent.errors import StoreError
+from agent.model import Incident, Transition
+from agent.store.rows import Received
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is written in one transaction: edges, values that replace former ones, and letters."""
+
+    transitions: tuple[Transition, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    reports: tuple[Received, ...] = ()
+    letters: tuple[Letter, ...] = ()
+    forget_before: datetime | None = None
+    """Letters that ended before this instant are no longer kept."""
+    written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)
+    """Called on the event loop once the entry is on disk, or with the error that keeps it off. What
+    a bad disk keeps off is written later by itself, but for its reports, and not told again."""

@@ -1,0 +1,121 @@
+"""A sheet: the rows that entries want in the file, each once, in an order in which they can be written.
+
+Every row but a report has a key and replaces what the file has under it, so that a commit of
+which nobody knows whether it came through is simply written again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from agent.crashpoints import crashpoint
+from agent.store import outbox, rows
+from agent.store.entry import Entry
+
+Row = tuple[object, ...]
+
+UPSERTS = {
+    "report": rows.INSERT_REPORT,
+    "transition": rows.INSERT_TRANSITION,
+    "incident": rows.UPSERT_INCIDENT,
+    "value": rows.UPSERT_VALUE,
+    "outbox": outbox.UPSERT,
+}
+"""The statement of each table, in the order in which they are filled."""
+
+MOST = 10_000
+"""No more rows of a table wait in memory for the disk; the oldest are given up."""
+
+
+class Sheet:
+    """Rows by table and key."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[object, Row]] = defaultdict(dict)
+        self.forget_before: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return any(self.rows.values()) or self.forget_before is not None
+
+    def put(self, table: str, key: object, row: Row) -> None:
+        """A row takes the former one's place, and is now the latest."""
+        self.rows[table].pop(key, None)
+        self.rows[table][key] = row
+
+    def lay_on(self, other: Sheet) -> None:
+        """Take all rows of another sheet."""
+        for table, found in other.rows.items():
+            for key, row in found.items():
+                self.put(table, key, row)
+        self.forget_before = other.forget_before or self.forget_before
+
+    def singles(self) -> Iterator[Sheet]:
+        """Each row on a sheet of its own."""
+        for table in UPSERTS:
+            for key, row in self.rows[table].items():
+                single = Sheet()
+                single.put(table, key, row)
+                yield single
+
+
+def sheet_of(entry: Entry, next_number: Callable[[], int]) -> Sheet:
+    """The rows of an entry; its transitions are numbered. Raises one of `troubles.FAULTS`."""
+    sheet = Sheet()
+    for received in entry.reports:
+        sheet.put("report", object(), rows.report_row(received))
+    for edge in entry.transitions:
+        number = next_number()
+        sheet.put("transition", number, (number, *rows.transition_row(edge)))
+    for incident in entry.incidents:
+        sheet.put("incident", incident.id, rows.incident_row(incident))
+    for key, value in entry.values:
+        sheet.put("value", key, (key, value))
+    for letter in entry.letters:
+        sheet.put("outbox", letter.id, outbox.row(letter))
+    sheet.forget_before = entry.forget_before
+    return sheet
+
+
+def defer(backlog: Sheet, missed: Sheet) -> None:
+    """What a bad disk has missed waits, but for reports: those come anew."""
+    missed.rows.pop("report", None)
+    backlog.lay_on(missed)
+    for found in backlog.rows.values():
+        while len(found) > MOST:
+            del found[next(iter(found))]
+
+
+def follow(standing: Sheet, written: Sheet) -> None:
+    """Keep in mind what a new file would have to begin with: the values, and what is open."""
+    for key, row in written.rows["value"].items():
+        standing.put("value", key, row)
+    for table, is_open in (("incident", rows.is_open), ("outbox", outbox.is_open)):
+        for key, row in written.rows[table].items():
+            if is_open(row):
+                standing.put(table, key, row)
+            else:
+                standing.rows[table].pop(key, None)
+
+
+def commit(connection: sqlite3.Connection, sheet: Sheet) -> None:
+    """Write a sheet in one transaction, synced when this returns."""
+    if not sheet:
+        return
+    crashpoint("before-commit")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for table, upsert in UPSERTS.items():
+            if table == "outbox":
+                crashpoint("half-written")
+            connection.executemany(upsert, sheet.rows[table].values())
+        if sheet.forget_before is not None:
+            outbox.prune(connection, sheet.forget_before)
+        connection.execute("COMMIT")
+        crashpoint("committed")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,151 @@
+"""The writer: one thread that commits entries to the journal's file, whatever becomes of the file."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+
+from agent.errors import StoreError
+from agent.store.entry import Entry
+from agent.store.journal_file import JournalFile
+from agent.store.sheet import Sheet, commit, defer, sheet_of
+from agent.store.troubles import FAULTS, WEATHER, explain, is_damage
+
+log = logging.getLogger(__name__)
+
+_STOP = None
+
+
+class Writer:
+    """Group commit; what the disk has missed is kept in memory, and goes first when it works again."""
+
+    def __init__(self, file: JournalFile) -> None:
+        self._file = file
+        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._backlog = Sheet()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # -- called from the event loop ------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread; needs the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+        threading.Thread(target=self._examine, name="journal-check", daemon=True).start()
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread is not None
+
+    def put(self, entry: Entry) -> None:
+        self._queue.put(entry)
+
+    def suspect(self) -> None:
+        """A reader has met a page that makes no sense: look, and begin a new file if it is so."""
+        self._file.is_suspect = True
+        self._queue.put(Entry())
+
+    async def close(self) -> None:
+        """Write what is waiting, and end the thread."""
+        if self._thread is not None:
+            self._queue.put(_STOP)
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
+
+    # -- the thread ----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            entries = self._take()
+            self._write([entry for entry in entries if entry is not None])
+            if entries[-1] is _STOP:
+                self._end()
+                return
+
+    def _take(self) -> list[Entry | None]:
+        """All that is waiting, at least one; what has gathered goes into one commit."""
+        entries = [self._queue.get()]
+        while entries[-1] is not _STOP:
+            try:
+                entries.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return entries
+
+    def _write(self, entries: Sequence[Entry]) -> None:
+        """Entries in one commit; where one of them cannot be written on any disk, each in its own."""
+        sheet = Sheet()
+        try:
+            for entry in entries:
+                sheet.lay_on(sheet_of(entry, self._file.next_number))
+            error = self._save(sheet)
+        except FAULTS as fault:
+            if len(entries) > 1:
+                for entry in entries:
+                    self._write([entry])
+                return
+            error = StoreError(explain(self._file.path, fault))
+        self._tell(entries, error)
+
+    def _save(self, sheet: Sheet, *, again: bool = True) -> StoreError | None:
+        """Write the backlog and the sheet; what the disk keeps off joins the backlog."""
+        try:
+            connection = self._file.ready()
+            self._catch_up(connection)
+            commit(connection, sheet)
+        except StoreError as error:
+            return self._missed(sheet, error)
+        except FAULTS:
+            raise
+        except WEATHER as problem:
+            self._file.let_go()
+            if is_damage(problem) and again:
+                self._file.is_suspect = True
+                return self._save(sheet, again=False)
+            return self._missed(sheet, StoreError(explain(self._file.path, problem)))
+        self._file.remember(sheet)
+        return None
+
+    def _missed(self, sheet: Sheet, error: StoreError) -> StoreError:
+        self._file.let_go()
+        defer(self._backlog, sheet)
+        return error
+
+    def _catch_up(self, connection: sqlite3.Connection) -> None:
+        """Write what was missed; a row that no disk would take is given up alone."""
+        if not self._backlog:
+            return
+        try:
+            commit(connection, self._backlog)
+        except FAULTS:
+            for single in self._backlog.singles():
+                try:
+                    commit(connection, single)
+                except FAULTS as fault:
+                    log.error("%s: a row is given up: %s", self._file.path, fault)  # noqa: TRY400
+        self._file.remember(self._backlog)
+        self._backlog = Sheet()
+
+    def _tell(self, entries: Sequence[Entry], error: StoreError | None) -> None:
+        loop = self._loop
+        for entry in entries:
+            if entry.written is not None and loop is not None and not loop.is_closed():
+                loop.call_soon_threadsafe(entry.written, error)
+
+    def _end(self) -> None:
+        if self._backlog:
+            log.error("%s: what could not be written until the end is lost", self._file.path)
+        self._file.let_go()
+
+    def _examine(self) -> None:
+        """The first look goes through the whole file, beside everything else."""
+        with suppress(*WEATHER):
+            if not self._file.is_sound():
+                self.suspect()

@@ -1,0 +1,1 @@
+"""Tells people through one of the many services that the library `apprise` speaks."""
