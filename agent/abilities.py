@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -92,8 +93,13 @@ class Credential(Protocol):
         ...
 
 
+VALUE_LIMIT = 64_000
+VALUES_LIMIT = 256
+"""So many values may one machine keep: nobody fills the disk."""
+
+
 class KeyValue(Protocol):
-    """A small store of a plugin's own; values are JSON texts of up to 64 kB."""
+    """A small store of a plugin's own: up to 256 JSON texts of up to 64 kB."""
 
     def get(self, key: str) -> str | None: ...
 
@@ -135,11 +141,18 @@ class Context(Protocol):
         ...
 
     def report(self, report: Report) -> None:
-        """Push a report; it takes the same road as the answer to a probe."""
+        """Push a report; it takes the same road as the answer to a probe.
+
+        A burst of 20 passes; beyond two a second the latest one wins.
+        """
         ...
 
     def probe_soon(self) -> None:
         """Ask the core for a probe now; several wishes before it begins make one probe."""
+        ...
+
+    def spawn(self, call: Coroutine[Any, Any, object], *, name: str) -> asyncio.Task[None]:
+        """Start a task of the machine's own: what it raises is logged, and it ends with the agent."""
         ...
 
     async def in_thread(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -287,6 +300,29 @@ class Paced(Protocol):
     """A notifier whose receiver takes a few messages at once, and then one in so long a time."""
 
     pace: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRequest:
+    """A request at an address of a plugin's own.
+
+    `parts` has what stood at the `{names}` of its path, `body` the JSON object of a request that
+    has one, `machines` what the plugin itself has built within the agent's process, by name.
+    """
+
+    method: str
+    parts: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any] | None
+    machines: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteAnswer:
+    """An answer: a text, sent as plain text, or anything else that JSON has."""
+
+    body: object
+    status: int = 200
 
 
 class Observer(Protocol):

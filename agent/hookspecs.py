@@ -8,13 +8,13 @@ dropped. A plugin may say beside its hooks which version of `agent.api` it needs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 from pydantic import BaseModel
 
-from agent.abilities import Context, Notifier, NotifierContext, Observer
+from agent.abilities import Context, Notifier, NotifierContext, Observer, RouteAnswer, RouteRequest
 
 if TYPE_CHECKING:
     import click
@@ -63,6 +63,17 @@ class RegisterRule(Protocol):
     ) -> None: ...
 
 
+class RegisterRoute(Protocol):
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        handler: Callable[[RouteRequest], Awaitable[RouteAnswer]],
+        *,
+        scope: str = "read",
+    ) -> None: ...
+
+
 class RegisterObserver(Protocol):
     def __call__(self, name: str, observer: Observer) -> None: ...
 
@@ -99,6 +110,16 @@ def openbell_rules(register: RegisterRule) -> None:
 
     Called once. `rule` has the keys of a `[[rule]]` table. It is placed before or after the
     rule with the given id, or, with neither, before the first rule of severity `ok`.
+    """
+
+
+@hookspec
+def openbell_routes(register: RegisterRoute) -> None:
+    """Offer addresses of the plugin's own, below `/plugins/NAME`.
+
+    Called once. `handler` is called for each request that has the `scope`, on the event loop,
+    and has 10 s. What it raises is answered for it: an `ActionError` with its text and 409, any
+    other with 502.
     """
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -13,9 +14,9 @@ import pluggy
 from pydantic import BaseModel
 
 from agent import hookspecs
-from agent.abilities import Observer
+from agent.abilities import Observer, RouteAnswer, RouteRequest
 from agent.errors import PluginError
-from agent.text import plain
+from agent.fence import called, in_words
 
 if TYPE_CHECKING:
     import click
@@ -27,6 +28,12 @@ BUILT_IN = {
     "notifiers": "plugins.notifiers",
 }
 """The built-in plugins by name; they come in by the same door as any other."""
+
+METHODS = ("GET", "POST", "PUT", "DELETE")
+SCOPES = ("public", "read", "control", "push")
+"""What a plugin's route may ask of its caller."""
+
+_PATH = re.compile(r"(/([a-z0-9][a-z0-9._-]*|\{[a-z][a-z0-9_]*\}))*", re.IGNORECASE)
 
 RESERVED_KINDS = frozenset({"agent"})
 
@@ -65,6 +72,17 @@ class OfferedRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedRoute:
+    """An address of a plugin's own; `path` begins with `/plugins/NAME`."""
+
+    plugin: str
+    method: str
+    path: str
+    handler: Callable[[RouteRequest], Awaitable[RouteAnswer]]
+    scope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
     """An installed plugin as it is listed: `loaded`, `available` (not named) or `failed`.
 
@@ -87,6 +105,7 @@ class _Offers:
     machines: dict[str, MachineKind] = field(default_factory=dict)
     notifiers: dict[str, NotifierKind] = field(default_factory=dict)
     rules: list[OfferedRule] = field(default_factory=list)
+    routes: dict[tuple[str, str], OfferedRoute] = field(default_factory=dict)
     observers: dict[str, Observer] = field(default_factory=dict)
     commands: list[click.Command] = field(default_factory=list)
 
@@ -122,6 +141,29 @@ class _Offers:
     ) -> None:
         self.rules.append(OfferedRule(dict(rule), before, after))
 
+    def route(
+        self,
+        method: str,
+        path: str,
+        handler: Callable[[RouteRequest], Awaitable[RouteAnswer]],
+        *,
+        scope: str = "read",
+    ) -> None:
+        if method not in METHODS or scope not in SCOPES or not _PATH.fullmatch(path):
+            raise PluginError(
+                f"the route {method!r} {path!r} ({scope!r}): expected a method of {', '.join(METHODS)}, "
+                f'a path such as "/orders/{{id}}", and a scope of {", ".join(SCOPES)}'
+            )
+        if (method, path) in self.routes:
+            raise PluginError(f"the route {method} {path} is offered twice")
+        self.routes[method, path] = OfferedRoute(
+            plugin=self.plugin,
+            method=method,
+            path=f"/plugins/{self.plugin}{path}",
+            handler=handler,
+            scope=scope,
+        )
+
     def observer(self, name: str, observer: Observer) -> None:
         self.observers[f"{self.plugin}.{name}"] = observer
 
@@ -136,9 +178,12 @@ class Registry:
         self.machines: dict[str, MachineKind] = {}
         self.notifiers: dict[str, NotifierKind] = {}
         self.rules: list[OfferedRule] = []
+        self.routes: list[OfferedRoute] = []
         self.observers: dict[str, Observer] = {}
         self.commands: dict[str, click.Command] = {}
         self.plugins: dict[str, Installed] = {}
+        self.packages: dict[str, str] = {}
+        """The package that each plugin's code is in, to know it by in a stack."""
         self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
 
@@ -154,9 +199,9 @@ class Registry:
         """Import one plugin and call its hooks; what goes wrong is its own, and listed."""
         error = None
         try:
-            self._take(self._call_hooks(name, load()))
-        except (Exception, SystemExit) as problem:  # noqa: BLE001 - the fence around a plugin's import and hooks
-            error = plain(f"{type(problem).__name__}: {problem}")
+            self._take(called(lambda: self._call_hooks(name, load())))
+        except Exception as problem:  # noqa: BLE001 - the fence around a plugin's import and hooks
+            error = in_words(problem)
             if self._pluggy.has_plugin(name):
                 self._pluggy.unregister(name=name)
         self.plugins[name] = Installed(
@@ -178,6 +223,7 @@ class Registry:
             ("openbell_state_machines", offers.machine),
             ("openbell_notifiers", offers.notifier),
             ("openbell_rules", offers.rule),
+            ("openbell_routes", offers.route),
             ("openbell_observers", offers.observer),
             ("openbell_commands", offers.command),
         ):
@@ -197,23 +243,30 @@ class Registry:
         self.machines |= offers.machines
         self.notifiers |= offers.notifiers
         self.rules += offers.rules
+        self.routes += offers.routes.values()
         self.observers |= offers.observers
         for command in offers.commands:
             self.commands.setdefault(command.name or "", command)
 
 
-def load_plugins(enable: Sequence[str] = ()) -> Registry:
+def load_plugins(enable: Sequence[str] = (), refused: str | None = None) -> Registry:
     """Load the built-in plugins and the installed ones that `enable` names; list all the others.
 
-    A name that is not installed is listed as failed, like a plugin that cannot be imported.
+    A name that is not installed is listed as failed, like a plugin that cannot be imported, and
+    like each installed one where `refused` says why none is to be imported.
     """
     registry = Registry()
     for name, module in BUILT_IN.items():
+        registry.packages[name] = module
         registry.load(name, lambda m=module: importlib.import_module(m), origin="built in", version=None)  # type: ignore[misc]
     strangers = {point.name: point for point in _strangers()}
     for name in enable:
         if name in strangers:
             point = strangers[name]
+            if refused is not None:
+                registry.plugins[name] = _refused(point, refused)
+                continue
+            registry.packages[name] = point.module.partition(".")[0]
             registry.load(
                 name, point.load, origin=_origin(point), version=_version(point), location=_location(point)
             )
@@ -234,6 +287,26 @@ def load_plugins(enable: Sequence[str] = ()) -> Registry:
                 version=_version(point),
                 location=_location(point),
             )
+    return registry
+
+
+def _refused(point: EntryPoint, why: str) -> Installed:
+    return Installed(
+        name=point.name, state="failed", origin=_origin(point), version=_version(point), error=why
+    )
+
+
+def load_plugin(name: str) -> Registry:
+    """Load one plugin alone. Raises `PluginError` when it cannot be loaded."""
+    registry = Registry()
+    if name in BUILT_IN:
+        registry.load(name, lambda: importlib.import_module(BUILT_IN[name]), origin="built in", version=None)
+    for point in _strangers():
+        if point.name == name:
+            registry.load(name, point.load, origin=_origin(point), version=_version(point))
+    listed = registry.plugins.get(name)
+    if listed is None or listed.error is not None:
+        raise PluginError(f"the plugin {name}: {listed.error if listed else 'it is not installed'}")
     return registry
 
 

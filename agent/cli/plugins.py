@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from agent.cli.options import config_option, json_option
+from agent.cli.as_running import as_running
+from agent.cli.options import config_option, json_option, url_option
 from agent.cli.plugins_new import new
 from agent.cli.plugins_test import test
 from agent.config.glancing import enabled_plugins
@@ -17,9 +18,10 @@ from agent.registry import Installed, Registry, load_plugins
 
 @click.group(invoke_without_command=True)
 @config_option
+@url_option
 @json_option
 @click.pass_context
-def plugins(context: click.Context, config: Path, as_json: bool) -> None:
+def plugins(context: click.Context, config: Path, url: str | None, as_json: bool) -> None:
     """List the installed plugins, and the kinds of machines and notifiers that they offer.
 
     Only those that the configuration enables are imported.
@@ -27,6 +29,7 @@ def plugins(context: click.Context, config: Path, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     registry = load_plugins(enabled_plugins(config))
+    registry.plugins = as_running(registry.plugins, config, url)
     if as_json:
         rows = [{**asdict(one), "kinds": _kinds(registry, one.name)} for one in registry.plugins.values()]
         click.echo(json.dumps(rows, indent=2))

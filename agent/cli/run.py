@@ -22,6 +22,9 @@ from agent.config.blueprint import Blueprint
 from agent.config.loading import load
 from agent.config.schema import Server
 from agent.errors import AgentError, ConfigError
+from agent.runtime.crash_loop import Starts
+from agent.runtime.lasting import leave_blocked_threads
+from agent.runtime.lasting import run as run_lasting
 from agent.runtime.redaction import Redactor
 from agent.runtime.systemd import Systemd
 
@@ -52,14 +55,30 @@ def run_agent(
     overrides: Mapping[tuple[str, ...], Any] | None = None,
 ) -> None:
     """Load a configuration and run it to its end. Raises `AgentError` when it cannot be started."""
-    blueprint = load(config, overrides=overrides)
+    starts = Starts(SystemClock().wall())
+    try:
+        blueprint = load(config, overrides=overrides, refuse=starts.begin)
+        again = partial(load, config, overrides=overrides, refuse=lambda folder: starts.refused)
+        _run_loaded(blueprint, again, at, verbose=verbose, log_format=log_format)
+    finally:
+        starts.end()
+    leave_blocked_threads()
+
+
+def _run_loaded(
+    blueprint: Blueprint,
+    again: Callable[[], Blueprint],
+    at: datetime | None,
+    *,
+    verbose: bool,
+    log_format: Format,
+) -> None:
     if at is not None and blueprint.settings.environment != "simulated":
         raise ConfigError('--at is for environment = "simulated" only: a live broker has the real time')
     redactor = set_up_logs(blueprint.secrets, verbose=verbose, form=log_format)
     for warning in blueprint.warnings:
         click.echo(f"warning: {warning}", err=True)
-    again = partial(load, config, overrides=overrides)
-    asyncio.run(_run(blueprint, SystemClock(at), redactor, again))
+    run_lasting(_run(blueprint, SystemClock(at), redactor, again))
 
 
 async def _run(

@@ -28,6 +28,9 @@ class MachinePlan:
     every: timedelta
     timeout: timedelta
     expect: Mapping[str, Expectation]
+    isolated: bool = False
+    memory: int | None = None
+    """The bytes of address space that its own process may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,13 @@ from agent.config.reading import Document, read
 from agent.config.schema import AgentSettings, MachineTable, NotifierTable
 from agent.config.secrets import open_files, resolve
 from agent.errors import ConfigError
+from agent.fence import called
 from agent.health import self_check
 from agent.health.rules import MARKET, Flapping, bind
 from agent.model import Machine
 from agent.registry import Registry, load_plugins
+
+MIB = 1 << 20
 
 
 def load(
@@ -30,10 +33,12 @@ def load(
     environment: Mapping[str, str] | None = None,
     *,
     overrides: Mapping[tuple[str, ...], Any] | None = None,
+    refuse: Callable[[Path], str | None] = lambda folder: None,
 ) -> Blueprint:
     """The blueprint of a file. Raises `ConfigError` with every problem that was found, a line each.
 
-    `overrides` are values, by their place, that win over the file's.
+    `overrides` are values, by their place, that win over the file's. `refuse` says of the data
+    folder why no third-party plugin is to be imported, if so.
     """
     seen = fingerprint(path)
     document = read(path)
@@ -47,7 +52,8 @@ def load(
     for place, value in (overrides or {}).items():
         _put(values, place, value)
     settings = _settings(document, values)
-    registry = load_plugins(settings.plugins.enable)
+    refused = refuse((path.parent / settings.data).resolve())
+    registry = load_plugins(settings.plugins.enable, refused)
     return replace(_Binding(document, settings, registry).blueprint(secrets), fingerprint=seen)
 
 
@@ -162,6 +168,8 @@ class _Binding:
             every=table.every,
             timeout=table.timeout,
             expect=table.expect,
+            isolated=table.isolation == "process",
+            memory=table.process_memory_mb * MIB if table.process_memory_mb is not None else None,
         )
 
     def _notifier(self, name: str, table: NotifierTable) -> NotifierPlan:
@@ -183,9 +191,13 @@ class _Binding:
     ) -> BaseModel | None:
         """The plugin's settings from its part of the table."""
         try:
-            settings = model.model_validate(table.own)
+            settings = called(lambda: model.model_validate(table.own))
         except ValidationError as error:
             self._complaints += complain(error, self._document, place, model, type(table))
+            return None
+        except Exception as error:  # noqa: BLE001 - a validator is its plugin's code
+            kind = type(error.__cause__ or error).__name__  # its text may quote a secret
+            self._complain(place, f"its plugin's check, {model.__name__}, is broken: it raised {kind}")
             return None
         wanted = getattr(settings, "credential", None)
         if isinstance(wanted, str) and wanted not in self._settings.credentials:

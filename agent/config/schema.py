@@ -100,6 +100,10 @@ class MachineTable(BaseModel):
         seconds=15
     )
     timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(minutes=10))] = timedelta(seconds=10)
+    isolation: Literal["none", "process"] = "none"
+    """Whether it runs in a process of its own."""
+    process_memory_mb: Annotated[int, Field(ge=64, le=1_048_576)] | None = None
+    """The most address space that its own process may have."""
     expect: dict[str, Expectation] = {
         "LIVE": Expectation.DATA,
         "PRE_OPEN": Expectation.CONNECTION,

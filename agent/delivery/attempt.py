@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from agent.abilities import Addressing, Notifier
 from agent.alerts.frozen import thaw
 from agent.alerts.letters import Letter
 from agent.clock import Clock
 from agent.errors import DeliveryError
+from agent.fence import in_words
 from agent.model import Notice, Receipt
+from agent.ownership import bounded
 
 
 async def attempt(notifier: Notifier, letter: Letter, *, clock: Clock, timeout_s: float) -> Receipt:
     """The receiver's receipt. Raises `DeliveryError`, whatever goes wrong."""
     notice = _read(letter)
+    call = _hand_over(notifier, notice, letter.address.recipient)
     try:
-        async with clock.timeout(timeout_s):
-            receipt = await _hand_over(notifier, notice, letter.address.recipient)
-    except (DeliveryError, asyncio.CancelledError):
+        receipt = await bounded(letter.address.notifier, call, clock=clock, timeout_s=timeout_s)
+    except DeliveryError:
         raise
     except TimeoutError:
         raise DeliveryError(f"no answer within {timeout_s:g} s") from None
-    except (Exception, SystemExit) as error:
-        raise DeliveryError(f"{type(error).__name__}: {error}") from error
+    except Exception as error:
+        raise DeliveryError(in_words(error)) from error
     return receipt if isinstance(receipt, Receipt) else Receipt(status=type(receipt).__name__)
 
 

@@ -212,12 +212,16 @@ def _clock_offset(evaluation: Evaluation) -> float | None:
     return max((offset for offset in found if offset is not None), key=abs, default=None)
 
 
+def _panel(part: MachinePart) -> object:
+    return part.attributes.get("panel")
+
+
 def content(document: HealthDocument) -> object:
     """What a revision counts: all but what moves by itself: stamps, measures, and the details in
-    attributes, of which whatever matters to people is in a message as well.
+    attributes, of which whatever matters to people is in a message or a panel as well.
     """
     machines = [
-        (name, part.state, part.reason, part.message, part.since, part.next_change_at)
+        (name, part.state, part.reason, part.message, part.since, part.next_change_at, _panel(part))
         for name, part in document.machines.items()
     ]
     agent = document.agent

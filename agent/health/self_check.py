@@ -48,6 +48,8 @@ class Facts:
     credential_troubles: Mapping[str, str] = field(default_factory=dict)
     loop_lag_ms: float = 0.0
     deadman_error: str | None = None
+    held_up: str | None = None
+    """What held up the event loop a short while ago, where it was no plugin."""
 
 
 def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> Report:
@@ -63,7 +65,9 @@ def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> R
     ]
     if facts.deadman_error is not None:
         troubles.append(("DEADMAN", f"pings to the dead-man switch do not arrive: {facts.deadman_error}"))
-    if facts.loop_lag_ms > LAG_LIMIT_MS:
+    if facts.held_up is not None:
+        troubles.append(("LOOP_LAG", f"the agent {facts.held_up}"))
+    elif facts.loop_lag_ms > LAG_LIMIT_MS:
         troubles.append(("LOOP_LAG", f"the event loop was held up for {facts.loop_lag_ms:.0f} ms"))
     return Report(
         state="DEGRADED" if troubles else "WELL",

@@ -18,6 +18,8 @@ from agent.delivery.sender import Sender
 from agent.errors import StoreError
 from agent.health import self_check
 from agent.model import Report
+from agent.ownership import Ownership
+from agent.runtime.conduct import Conduct
 from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
 from agent.runtime.credentials import CredentialService, Opened, StoredCredential
@@ -37,6 +39,7 @@ from agent.runtime.reloading import Reloading, Reloads
 from agent.runtime.remedies import Remedies
 from agent.runtime.replay import believed_for
 from agent.runtime.scheduling import Scheduling
+from agent.runtime.stalls import StallWatch
 from agent.runtime.succession import Succession, prepare
 from agent.runtime.supervision import Supervisor
 from agent.runtime.wellbeing import Wellbeing
@@ -81,9 +84,12 @@ class Agent:
         self._switch: tuple[asyncio.Task[None], ...] = ()
         self._credential_troubles: dict[str, str] = {}
         self._redactor = redactor or Redactor(blueprint.secrets)
+        self._ownership = Ownership()
         self._observers = Observers(clock, self._supervisor)
         self._reloads = reloads
-        self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now())
+        self.conduct = Conduct(clock, self._ownership.counts, self.clean)
+        self._stalls = StallWatch(clock, blueprint.registry.packages, self.conduct.stalled)
+        self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now(), self.conduct)
         self.machines = Machines(
             blueprint,
             clock=clock,
@@ -145,6 +151,8 @@ class Agent:
     async def start(self) -> None:
         """Start everything. Raises `StoreError` when the data folder or the journal cannot be used."""
         self._lock.acquire()
+        self._ownership.watch(asyncio.get_running_loop())
+        self._stalls.start()
         self.journal.open()
         self.journal.start()
         self._credentials = await self._open_credentials()
@@ -167,6 +175,9 @@ class Agent:
         await self.notifiers.drain()
         await self._supervisor.stop()
         await self.machines.stop()
+        for name, left in (await self._ownership.end()).items():
+            log.warning("%s: %d of its tasks did not end when told to", name, left)
+        self._stalls.stop()
         await self._outbound.close()
         await self.journal.close()
         self._lock.release()
@@ -253,6 +264,13 @@ class Agent:
         self.wellbeing.credential_troubles = self.credentials.troubles
         self.wellbeing.journal_loss = lambda: self.journal.loss
         self.wellbeing.changed = self._check_self
+        self.conduct.changed = self._check_self
+        self._watch_conduct()
+
+    def _watch_conduct(self) -> None:
+        """Have an eye on the machines and observers that are in place now."""
+        self._stalls.modules = self.blueprint.registry.packages
+        self.conduct.watch(self.machines.mounted, [*self.machines.quarantines, *self._observers.quarantines])
 
     def _switch_on(self) -> None:
         """Set the dead-man switch going, if there is to be one."""
@@ -338,6 +356,7 @@ class Agent:
         self._observers.adopt(blueprint.registry.observers)
         self._remedies.adopt(blueprint.remedies)
         self.wellbeing.probers = self.machines.probers
+        self._watch_conduct()
         self.wellbeing.configured(
             blueprint.registry, rebuilt=succession.plugins, waiting=succession.changes.waiting
         )

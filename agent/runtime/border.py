@@ -5,17 +5,34 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+)
 
 from agent.errors import PluginError
 from agent.model import UNKNOWN, CoreReason, Machine, Report
 from agent.text import plain
 
 ATTRIBUTES_LIMIT = 64_000
+MEASURES_LIMIT = 200
+PANEL = "panel"
+"""The attribute that the page shows as a panel: `{"title": …, "values": {label: text or number}}`."""
+
 LEAD_LIMIT = timedelta(seconds=5)
 """A report from further in the future than this is refused; from nearer it counts as now."""
 
 _CORE_REASONS = frozenset(CoreReason)
+
+
+_Line = Annotated[str, AfterValidator(plain), StringConstraints(min_length=1, max_length=80)]
+"""A text of a panel."""
 
 
 class _Incoming(BaseModel):
@@ -28,7 +45,14 @@ class _Incoming(BaseModel):
     valid_for: timedelta | None
     next_change_at: AwareDatetime | None
     attributes: dict[str, JsonValue]
-    measures: dict[str, float]
+    measures: Annotated[dict[str, float], Field(max_length=MEASURES_LIMIT)]
+
+
+class _Panel(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid")
+
+    title: _Line
+    values: Annotated[dict[_Line, _Line | int | float | bool | None], Field(min_length=1, max_length=12)]
 
 
 def admit(machine: Machine, report: object, now: datetime) -> Report:
@@ -46,8 +70,11 @@ def admit(machine: Machine, report: object, now: datetime) -> Report:
     _check_declared(machine, incoming)
     if incoming.observed_at > now + LEAD_LIMIT:
         raise PluginError(f"observed_at is {incoming.observed_at - now} in the future")
-    if len(repr(incoming.attributes)) > ATTRIBUTES_LIMIT:
-        raise PluginError(f"attributes are larger than {ATTRIBUTES_LIMIT} characters")
+    for name, part in (("attributes", incoming.attributes), ("measures", incoming.measures)):
+        if len(repr(part)) > ATTRIBUTES_LIMIT:
+            raise PluginError(f"{name} are larger than {ATTRIBUTES_LIMIT} characters")
+    if PANEL in incoming.attributes:
+        incoming.attributes[PANEL] = _panel(incoming.attributes[PANEL])
     return Report(
         state=incoming.state,
         reason=incoming.reason,
@@ -58,6 +85,16 @@ def admit(machine: Machine, report: object, now: datetime) -> Report:
         attributes=incoming.attributes,
         measures=incoming.measures,
     )
+
+
+def _panel(raw: JsonValue) -> JsonValue:
+    """A panel as the page shows it. Raises `PluginError` for one that it could not."""
+    try:
+        return _Panel.model_validate(raw).model_dump()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, ("attributes", PANEL, *first["loc"])))
+        raise PluginError(f"{place}: {first['msg']}") from None
 
 
 def _check_declared(machine: Machine, incoming: _Incoming) -> None:

@@ -45,6 +45,9 @@ class Unkept:
     def value(self, key: str) -> str | None:
         return None
 
+    def values_under(self, prefix: str) -> dict[str, str]:
+        return {}
+
     def get(self, key: str) -> str | None:
         return None
 

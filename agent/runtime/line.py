@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from agent.health.answer import Evaluation
 from agent.model import Report
+from agent.ownership import ours
 from agent.runtime.cleaning import clean_report
 from agent.runtime.core import Core
 
@@ -30,14 +31,22 @@ class Line:
 
     def deliver(self, name: str, report: Report) -> None:
         """Take in a machine's report."""
+        with ours():
+            self._accept(name, report)
+
+    def evaluate(self) -> None:
+        """Look again, because time alone may have changed something."""
+        with ours():
+            self._evaluate()
+
+    def _accept(self, name: str, report: Report) -> None:
         try:
             self.core.accept(name, clean_report(report, self._clean))
             self._look(self.core.evaluation)
         except Exception:  # noqa: BLE001 - a defect of ours must not end the agent
             self._failed()
 
-    def evaluate(self) -> None:
-        """Look again, because time alone may have changed something."""
+    def _evaluate(self) -> None:
         try:
             self.core.evaluate()
             self._look(self.core.evaluation)

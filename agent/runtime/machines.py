@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from agent.abilities import Login, Pushed
+from agent.abilities import Login, Pushed, Running
 from agent.clock import Clock
 from agent.config.blueprint import Blueprint, MachinePlan
-from agent.errors import ActionError
+from agent.errors import ActionError, LoginError
+from agent.fence import called, fenced, in_words
 from agent.health.rules import MARKET, members
 from agent.model import CoreReason, Report, Session, Status
+from agent.ownership import as_owner
 from agent.runtime.border import unknown
 from agent.runtime.context import Services
 from agent.runtime.expectations import expected
 from agent.runtime.mounting import Mounted, mount
-from agent.runtime.probing import Prober
+from agent.runtime.probing import Prober, stand_in
+from agent.runtime.quarantining import Quarantine
 from agent.runtime.scheduling import Scheduling
 from agent.runtime.supervision import Supervisor
 from agent.runtime.threads import Threads
 from agent.runtime.wellbeing import Wellbeing
-from agent.text import plain
 
 
 class Machines:
@@ -102,8 +104,9 @@ class Machines:
         one.prober.wish()
         self._scheduling.every(one.plan.every, one.prober.on_schedule)
         if one.running is not None:
+            run = self._run(one.name, one.running)
             self._tasks[one.name] = self._supervisor.keep(
-                one.name, one.running.run, failed=self._crashed(one)
+                one.name, run, failed=self._crashed(one), quarantine=one.quarantine
             )
 
     # -- another configuration ----------------------------------------------------------------
@@ -119,9 +122,7 @@ class Machines:
             if one.prober is not None:
                 self._scheduling.forget(one.plan.every, one.prober.on_schedule)
         await self._supervisor.end([self._tasks.pop(one.name) for one in gone if one.name in self._tasks])
-        for one in gone:
-            if one.prober is not None:
-                await one.prober.stop()
+        await asyncio.gather(*(one.prober.stop() for one in gone if one.prober is not None))
 
     def adopt(self, blueprint: Blueprint, staged: Mapping[str, Mounted]) -> None:
         """Put machines in place, and have those that stay go by their new plans."""
@@ -146,8 +147,7 @@ class Machines:
             self._begin(self.mounted[name])
 
     async def stop(self) -> None:
-        for prober in self.probers:
-            await prober.stop()
+        await asyncio.gather(*(prober.stop() for prober in self.probers))
 
     def ask(self, name: str) -> None:
         """Have a machine probed soon; nothing where there is none of that name."""
@@ -176,6 +176,23 @@ class Machines:
         except ActionError as error:
             raise ActionError(self._clean(str(error))) from error
 
+    async def begin_login(self, name: str, state: str, return_url: str) -> str:
+        """The broker's page to send a person to. Raises `LoginError`, whose text the person sees."""
+        try:
+            return await self.mounted[name].begin_login(state, return_url)
+        except LoginError as error:
+            raise LoginError(self._clean(str(error))) from error
+
+    async def complete_login(self, name: str, query: Mapping[str, str]) -> str:
+        """Have a login completed; it is a person's act, so the machine is let back. Raises `LoginError`."""
+        try:
+            said = await self.mounted[name].complete_login(query)
+        except LoginError as error:
+            raise LoginError(self._clean(str(error))) from error
+        if self.mounted[name].is_quarantined:
+            self.release(name)
+        return said
+
     async def take(self, name: str, body: Mapping[str, Any]) -> Mapping[str, object]:
         """Hand a machine what was pushed to it. Raises `ActionError`, or `KeyError` for no machine.
 
@@ -185,6 +202,25 @@ class Machines:
             return await self.mounted[name].take(body)
         except ActionError as error:
             raise ActionError(self._clean(str(error))) from error
+
+    def release(self, name: str) -> None:
+        """A person wants a machine tried again, whatever is held against it. Raises `KeyError`."""
+        mounted = self.mounted[name]
+        mounted.quarantine.release()
+        if mounted.prober is not None:
+            mounted.prober.release()
+
+    @property
+    def quarantines(self) -> list[Quarantine]:
+        """Of every probe and every task."""
+        tasks = [one.quarantine for one in self.mounted.values()]
+        return [*tasks, *(prober.quarantine for prober in self.probers)]
+
+    def _run(self, name: str, machine: Running) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            await as_owner(name, fenced(called(machine.run)))
+
+        return run
 
     def _wish(self, name: str) -> Callable[[], None]:
         def wish() -> None:
@@ -199,10 +235,10 @@ class Machines:
 
     def _crashed(self, mounted: Mounted) -> Callable[[BaseException], None]:
         def crashed(error: BaseException) -> None:
-            text = self._clean(plain(f"{type(error).__name__}: {error}"))
+            text = self._clean(in_words(error))
             message = f"The machine's task failed and starts again: {text}"
-            self._deliver(mounted.name, unknown(CoreReason.PLUGIN_ERROR, message, self._clock.now()))
-            self._wellbeing.plugin_failed(mounted.plugin, f"{mounted.name}: {text}")
+            now = self._clock.now()
+            self._deliver(mounted.name, stand_in(mounted.quarantine, CoreReason.PLUGIN_ERROR, message, now))
 
         return crashed
 

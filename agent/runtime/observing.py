@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Collection, Mapping
 
 from agent.abilities import Observer
 from agent.clock import Clock
+from agent.ownership import bounded
 from agent.runtime.publishing import Published
+from agent.runtime.quarantining import Quarantine
 from agent.runtime.supervision import Supervisor
-
-log = logging.getLogger(__name__)
 
 TIMEOUT_S = 30.0
 
 
 class Observing:
-    """One observer; a slow one misses documents and holds up nobody."""
+    """One observer; a slow one misses documents and holds up nobody. `name` begins with its plugin's."""
 
     def __init__(self, name: str, observer: Observer, clock: Clock) -> None:
         self.name = name
+        plugin = name.partition(".")[0]
+        self.quarantine = Quarantine(plugin, f"observer {name}", clock, tells_each=True)
         self._observer = observer
         self._clock = clock
         self._latest: Published | None = None
@@ -37,8 +38,14 @@ class Observing:
             self._awake.clear()
             published, self._latest = self._latest, None
             if published is not None:
-                async with self._clock.timeout(TIMEOUT_S):
-                    await self._observer.observe(json.loads(published.body))
+                await self._observe(published)
+                self.quarantine.succeeded()
+
+    async def _observe(self, published: Published) -> None:
+        async def observe() -> None:
+            await self._observer.observe(json.loads(published.body))
+
+        await bounded(self.name, observe(), clock=self._clock, timeout_s=TIMEOUT_S)
 
 
 class Observers:
@@ -50,11 +57,17 @@ class Observers:
         self._observing: dict[str, Observing] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
+    @property
+    def quarantines(self) -> list[Quarantine]:
+        return [observing.quarantine for observing in self._observing.values()]
+
     def adopt(self, observers: Mapping[str, Observer]) -> None:
         """Take in those that are new; one that is here already stays as it is."""
         for name in observers.keys() - self._observing.keys():
             observing = self._observing[name] = Observing(name, observers[name], self._clock)
-            self._tasks[name] = self._supervisor.keep(f"observer {name}", observing.run)
+            self._tasks[name] = self._supervisor.keep(
+                f"observer {name}", observing.run, quarantine=observing.quarantine
+            )
 
     async def end_all_but(self, names: Collection[str]) -> None:
         gone = self._observing.keys() - set(names)

@@ -6,14 +6,17 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from agent.clock import Clock
 from agent.errors import PluginError
+from agent.fence import fenced, in_words
 from agent.model import CoreReason, Machine, Report
+from agent.ownership import as_owner, ours
 from agent.runtime.border import admit, unknown
+from agent.runtime.quarantining import Quarantine
 from agent.runtime.threads import Threads
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,8 @@ class Counts:
     runs: int = 0
     merged: int = 0
     failed: int = 0
+    held: int = 0
+    """Those that were not begun because the machine is set aside, or its process is away."""
 
 
 class Prober:
@@ -40,7 +45,11 @@ class Prober:
         timeout: timedelta,
         threads: Threads,
         deliver: Callable[[Report], None],
+        quarantine: Quarantine | None = None,
+        is_away: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_away = is_away
+        self.quarantine = quarantine or Quarantine(None, f"{machine.name}: probes", clock)
         self._machine = machine
         self._probe: Callable[[], Any] = subject.probe  # type: ignore[attr-defined]
         self._blocking = not inspect.iscoroutinefunction(self._probe)
@@ -53,6 +62,7 @@ class Prober:
         self._is_ended = False
         self._left_running: asyncio.Future[object] | None = None
         self._was_failing = False
+        self._blame: str | None = None
         self.counts = Counts()
 
     def allow(self, timeout: timedelta) -> None:
@@ -64,14 +74,29 @@ class Prober:
         if self._task is not None:
             self.counts.merged += 1
             return
-        self._start()
+        self._start_unless_held()
 
     def wish(self) -> None:
         """Probe now; where one is under way, once more after it, as its answer may be older."""
         if self._task is not None:
             self._again = True
             return
-        self._start()
+        self._start_unless_held()
+
+    def release(self) -> None:
+        """A person wants it tried again, whatever is held against it."""
+        self.quarantine.release()
+        self.wish()
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a probe runs, or one that was given up still does."""
+        return self._task is not None or not (self._left_running is None or self._left_running.done())
+
+    def blame(self, why: str) -> None:
+        """The probe under way has done harm to others: whatever it answers, it has failed."""
+        if self._task is not None:
+            self._blame = why
 
     async def stop(self) -> None:
         """Cancel what is under way and wait for its end, briefly; it probes no more."""
@@ -82,10 +107,15 @@ class Prober:
         if pending:
             await asyncio.wait(pending, timeout=1)
 
-    def _start(self) -> None:
+    def _start_unless_held(self) -> None:
         if self._is_ended:
             return
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"probe {self._machine.name}")
+        if self.quarantine.holds or self._is_away():
+            self.counts.held += 1
+            return
+        with ours():
+            run = self._run()
+            self._task = asyncio.get_running_loop().create_task(run, name=f"probe {self._machine.name}")
 
     async def _run(self) -> None:
         try:
@@ -94,7 +124,7 @@ class Prober:
             self._task = None
             if self._again:
                 self._again = False
-                self._start()
+                self._start_unless_held()
 
     async def _answer(self) -> Report:
         """The machine's report, or what the core says in its place."""
@@ -103,7 +133,7 @@ class Prober:
         if self._left_running is not None and not self._left_running.done():
             return self._fail(CoreReason.PROBE_TIMEOUT, "The former probe has not ended yet")
         self._left_running = None
-        call = asyncio.ensure_future(_contained(self._called()))
+        call = as_owner(self._machine.name, fenced(self._called()))
         try:
             async with self._clock.timeout(self._timeout_s):
                 raw = await asyncio.shield(call)
@@ -121,11 +151,19 @@ class Prober:
         except PluginError as error:
             return self._fail(CoreReason.PLUGIN_ERROR, f"The plugin's report cannot be used: {error}")
         except Exception as error:  # noqa: BLE001 - the fence around a plugin's probe
-            return self._fail(CoreReason.PROBE_FAILED, f"The probe raised {type(error).__name__}: {error}")
+            return self._fail(CoreReason.PROBE_FAILED, f"The probe raised {in_words(error)}")
+        self._went_well(asked_at)
+        return report
+
+    def _went_well(self, asked_at: datetime) -> None:
+        blame, self._blame = self._blame, None
+        if blame is not None:
+            self.quarantine.failed(blame)
+            return
+        self.quarantine.succeeded()
         if self._was_failing:
             self._was_failing = False
             log.info("%s: probes answer again after %s", self._machine.name, self._clock.now() - asked_at)
-        return report
 
     def _leave(self, call: asyncio.Future[object]) -> None:
         """Have no more to do with a call that took too long; the next probe waits for its end."""
@@ -139,15 +177,17 @@ class Prober:
 
     def _fail(self, reason: CoreReason, message: str) -> Report:
         self.counts.failed += 1
+        self._blame = None
         if not self._was_failing:
             self._was_failing = True
             log.warning("%s: %s (%s)", self._machine.name, message, reason)
-        return unknown(reason, message, self._clock.now())
+        self.quarantine.failed(message)
+        return stand_in(self.quarantine, reason, message, self._clock.now())
 
 
-async def _contained(call: Awaitable[object]) -> object:
-    """Await a plugin's call; a `SystemExit` of its own must not end the agent."""
-    try:
-        return await call
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise RuntimeError(f"the probe raised {type(error).__name__}") from error
+def stand_in(quarantine: Quarantine, reason: CoreReason, message: str, now: datetime) -> Report:
+    """What the core says of a machine whose part has failed."""
+    if not quarantine.is_quarantined:
+        return unknown(reason, message, now)
+    report = unknown(CoreReason.QUARANTINED, f"It is {quarantine.describe()}", now)
+    return replace(report, next_change_at=quarantine.tried_again_at)

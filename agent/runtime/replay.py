@@ -61,6 +61,9 @@ class _Forgetful:
     def value(self, key: str) -> str | None:
         return self._values.get(key)
 
+    def values_under(self, prefix: str) -> dict[str, str]:
+        return {}
+
 
 class _Drafts:
     """Keeps the latest draft, and makes the document when somebody looks at it."""

@@ -9,6 +9,9 @@ import random
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from agent.clock import Clock
+from agent.errors import PluginError
+from agent.fence import called, fenced, in_words
+from agent.runtime.quarantining import Quarantine
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +37,13 @@ class Supervisor:
         run: Callable[[], Awaitable[None]],
         *,
         failed: Callable[[BaseException], None] | None = None,
+        quarantine: Quarantine | None = None,
     ) -> asyncio.Task[None]:
-        """Run `run` for as long as the agent lives, or until `end`; `failed` hears of each crash."""
-        return self._spawn(name, self._keep(name, run, failed))
+        """Run `run` for as long as the agent lives, or until `end`; `failed` hears of each crash.
+
+        A `quarantine`, for a task of a plugin's, counts the crashes and lengthens the pauses.
+        """
+        return self._spawn(name, self._keep(name, run, failed, quarantine))
 
     def spawn(self, name: str, run: Awaitable[None]) -> None:
         """Run something once, referenced until it is done."""
@@ -71,37 +78,55 @@ class Supervisor:
         name: str,
         run: Callable[[], Awaitable[None]],
         failed: Callable[[BaseException], None] | None,
+        quarantine: Quarantine | None,
     ) -> None:
         pause = FIRST_PAUSE_S
         while True:
             began = self._clock.monotonic()
-            crash = await _outcome(run)
+            crash = await self._run(run, quarantine)
             if self._clock.monotonic() - began > CALM_S:
                 pause = FIRST_PAUSE_S
             if crash is not None:
                 self.crashes[name] = self.crashes.get(name, 0) + 1
-                log.error("%s failed and starts again: %s", name, crash, exc_info=crash)
+                trace = None if isinstance(crash, PluginError) else crash
+                log.error("%s failed and starts again: %s", name, in_words(crash), exc_info=trace)
                 if failed is not None:
                     failed(crash)
-            await self._clock.sleep(random.uniform(pause / 2, pause))
+            await self._rest(random.uniform(pause / 2, pause), quarantine)
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
+    async def _run(
+        self, run: Callable[[], Awaitable[None]], quarantine: Quarantine | None
+    ) -> Exception | None:
+        if quarantine is None:
+            return await _outcome(run)
+        calm = self._clock.call_later(CALM_S, quarantine.succeeded)
+        try:
+            crash = await _outcome(run)
+        finally:
+            calm.cancel()
+        if crash is not None:
+            quarantine.failed(in_words(crash))
+        return crash
 
-async def _outcome(run: Callable[[], Awaitable[None]]) -> BaseException | None:
+    async def _rest(self, pause_s: float, quarantine: Quarantine | None) -> None:
+        if quarantine is None:
+            await self._clock.sleep(pause_s)
+        else:
+            await quarantine.rest(pause_s)
+
+
+async def _outcome(run: Callable[[], Awaitable[None]]) -> Exception | None:
     """Run to the end; what it raised, if it did. A cancel of ours passes through."""
     try:
-        await run()
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:  # noqa: BLE001 - the fence: a plugin may even call sys.exit
+        await fenced(called(run))
+    except Exception as error:  # noqa: BLE001 - the fence around what may be a plugin's
         return error
     return None
 
 
 async def _fenced(name: str, run: Awaitable[None]) -> None:
     try:
-        await run
-    except asyncio.CancelledError:
-        raise
-    except BaseException:
+        await fenced(run)
+    except Exception:
         log.exception("%s failed", name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from datetime import datetime
 
 from agent import __version__
@@ -12,7 +12,8 @@ from agent.errors import StoreError
 from agent.health import self_check
 from agent.health.document import AgentPart, NotifierPart, PluginPart
 from agent.model import Report
-from agent.registry import Registry
+from agent.registry import Installed, Registry
+from agent.runtime.conduct import Conduct
 from agent.runtime.deadman import DeadMan
 from agent.runtime.probing import Prober
 
@@ -22,11 +23,12 @@ log = logging.getLogger(__name__)
 class Wellbeing:
     """Keeps the troubles of plugins, notifiers, the store and the loop; `changed` hears of each edge."""
 
-    def __init__(self, name: str, registry: Registry, started_at: datetime) -> None:
+    def __init__(self, name: str, registry: Registry, started_at: datetime, conduct: Conduct) -> None:
         self._name = name
         self._registry = registry
         self._started_at = started_at
-        self._plugin_errors: dict[str, str] = {}
+        self._conduct = conduct
+        self._unbuilt: dict[str, str] = {}
         self._unbuilt_notifiers: dict[str, NotifierPart] = {}
         self._store_error: str | None = None
         self._loss: str | None = None
@@ -49,9 +51,9 @@ class Wellbeing:
         self.loop_lag_ms = loop_lag_ms
 
     def plugin_failed(self, plugin: str | None, error: str) -> None:
-        """A loaded plugin's machine cannot be built, or its task has crashed."""
+        """A machine of a loaded plugin cannot be built."""
         if plugin is not None:
-            self._plugin_errors[plugin] = error
+            self._unbuilt[plugin] = error
         self.changed()
 
     def notifier_unbuilt(self, name: str, kind: str, error: str) -> None:
@@ -65,7 +67,7 @@ class Wellbeing:
         self._configuration_error = None
         self._waiting = waiting
         for plugin in rebuilt:
-            self._plugin_errors.pop(plugin, None)
+            self._unbuilt.pop(plugin, None)
 
     def misconfigured(self, error: str) -> None:
         """A new configuration cannot be used, and the former one stays in force."""
@@ -102,21 +104,26 @@ class Wellbeing:
             version=__version__,
             started_at=self._started_at,
             loop_lag_ms=round(self.loop_lag_ms, 1),
-            plugins=[
-                PluginPart(
-                    name=one.name,
-                    state="failing" if one.name in self._plugin_errors else one.state,
-                    origin=one.origin,
-                    version=one.version,
-                    error=self._plugin_errors.get(one.name, one.error),
-                )
-                for one in self._registry.plugins.values()
-            ],
+            plugins=self._plugins(),
             notifiers=[
                 *(sender.describe() for sender in self.senders.values()),
                 *self._unbuilt_notifiers.values(),
             ],
         )
+
+    def _plugins(self) -> list[PluginPart]:
+        errors = self._unbuilt | self._conduct.troubles()
+        quarantined = self._conduct.quarantined
+        return [
+            PluginPart(
+                name=one.name,
+                state=_state(one, errors, quarantined),
+                origin=one.origin,
+                version=one.version,
+                error=errors.get(one.name, one.error),
+            )
+            for one in self._registry.plugins.values()
+        ]
 
     def report(self, now: datetime) -> Report:
         """The report of the machine `agent`."""
@@ -131,6 +138,7 @@ class Wellbeing:
             credential_troubles=self.credential_troubles(),
             loop_lag_ms=self.loop_lag_ms,
             deadman_error=self.deadman.error if self.deadman is not None else None,
+            held_up=self._conduct.held_up(),
         )
         return self_check.self_report(facts, self._measures(), now)
 
@@ -141,4 +149,11 @@ class Wellbeing:
             "probes": float(sum(one.runs for one in counts)),
             "probes_merged": float(sum(one.merged for one in counts)),
             "probes_failed": float(sum(one.failed for one in counts)),
+            **self._conduct.measures(),
         }
+
+
+def _state(plugin: Installed, errors: Mapping[str, str], quarantined: Set[str]) -> str:
+    if plugin.name in quarantined:
+        return "quarantined"
+    return "failing" if plugin.name in errors else plugin.state

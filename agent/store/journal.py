@@ -37,6 +37,10 @@ class Store(Protocol):
         """The latest value under a key, written or about to be."""
         ...
 
+    def values_under(self, prefix: str) -> dict[str, str]:
+        """The latest values whose keys begin so, by the rest of their keys."""
+        ...
+
 
 class Journal:
     """One file, one writer thread, group commit with `synchronous=FULL`.
@@ -111,6 +115,11 @@ class Journal:
     def value(self, key: str) -> str | None:
         """The latest value under a key, written or about to be."""
         return self._values.get(key)
+
+    def values_under(self, prefix: str) -> dict[str, str]:
+        """The latest values whose keys begin so, by the rest of their keys."""
+        found = {key: value for key, value in self._values.items() if key.startswith(prefix)}
+        return {key.removeprefix(prefix): value for key, value in found.items()}
 
     def take_waiting(self) -> list[Letter]:
         """The letters that a former run left open, in their order; the caller's from now on."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from agent.abilities import Running, Surroundings
 from agent.clock import Clock
@@ -56,6 +56,7 @@ class Bench:
         self.store = MemoryStore()
         self.reports: list[Report] = []
         self.probes_wished = 0
+        self.spawned: set[asyncio.Task[None]] = set()
         self.credentials: dict[str, MemoryCredential] = {}
         self.errors: list[BaseException] = []
         self._session = session
@@ -84,6 +85,15 @@ class Bench:
     def probe_soon(self) -> None:
         self.probes_wished += 1
         self._wished.set()
+
+    def spawn(self, call: Coroutine[Any, Any, object], *, name: str) -> asyncio.Task[None]:
+        async def run() -> None:
+            await call
+
+        task = asyncio.get_running_loop().create_task(run(), name=name)
+        self.spawned.add(task)
+        task.add_done_callback(self.spawned.discard)
+        return task
 
     async def in_thread(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await self._threads.run(call, *args, **kwargs)

@@ -8,7 +8,6 @@ from aiohttp import web
 
 from agent.errors import LoginError
 from agent.runtime.agent import Agent
-from agent.text import plain
 from agent.web.access import Access, Hosts, Scope
 from agent.web.guard import CALLER, give_session
 from agent.web.login_pages import is_prefetch, login_button, page
@@ -19,7 +18,6 @@ log = logging.getLogger(__name__)
 
 STATE_COOKIE = "openbell_login"
 COOKIE_PATH = "/api/auth"
-TIMEOUT_S = 30.0
 QUERY_LIMIT = 4_096
 
 
@@ -60,12 +58,10 @@ class Login:
         """To the broker's page, with a state that only this browser can bring back."""
         begun = self._states.begin(name)
         try:
-            async with self._agent.clock.timeout(TIMEOUT_S):
-                target = await self._agent.machines.logins[name].begin(
-                    begun.state, f"{self._base_url}/api/auth/callback"
-                )
-        except (LoginError, TimeoutError) as error:
-            text = self._agent.clean(str(error)) or "The broker did not answer in time."
+            callback = f"{self._base_url}/api/auth/callback"
+            target = await self._agent.machines.begin_login(name, begun.state, callback)
+        except LoginError as error:
+            text = str(error)
             return page(request, 502, "The login cannot begin", text)
         answer = web.Response(status=303, headers={"Location": target})
         answer.set_cookie(
@@ -85,20 +81,13 @@ class Login:
             return page(request, 400, "Not taken", "This is not a return from the broker.")
         state, cookie = request.query.get("state", ""), request.cookies.get(STATE_COOKIE, "")
         name = self._states.take(state, cookie)
-        login = self._agent.machines.logins.get(name) if name is not None else None
-        if name is None or login is None:
+        if name is None or name not in self._agent.machines.logins:
             return self._not_begun_here(request)
         try:
-            async with self._agent.clock.timeout(TIMEOUT_S):
-                said = await login.complete(dict(request.query))
+            said = await self._agent.machines.complete_login(name, dict(request.query))
         except LoginError as error:
-            return self._failed(request, name, self._agent.clean(str(error)))
-        except TimeoutError:
-            return self._failed(request, name, "The broker did not answer in time. Nothing has changed.")
-        except Exception:
-            log.exception("the login of %s failed", name)
-            return self._failed(request, name, "The login failed inside the agent; its log says why.")
-        log.info("%s: a person has logged in: %s", name, plain(said))
+            return self._failed(request, name, str(error))
+        log.info("%s: a person has logged in: %s", name, said)
         may_read = Scope.READ in request[CALLER].scopes
         answer = web.Response(status=303, headers={"Location": "/" if may_read else "/api/auth/done"})
         answer.del_cookie(STATE_COOKIE, path=COOKIE_PATH)

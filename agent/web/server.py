@@ -24,6 +24,7 @@ from agent.web.metrics import Metrics
 from agent.web.notices import Notices
 from agent.web.origins import Origins
 from agent.web.page import Page
+from agent.web.plugin_routes import PluginRoutes
 from agent.web.push import Push
 from agent.web.reference import Reference
 from agent.web.routes import add_routes
@@ -61,6 +62,7 @@ class WebServer:
             AuditTrail(agent),
             Push(agent),
             Metrics(agent),
+            PluginRoutes(agent),
             Page(access, hosts),
             Reference(access, base_url),
             Banner(),

@@ -21,6 +21,10 @@ READ_ACTIONS = frozenset({"verify"})
 """Actions that change nothing by themselves, so that whoever may read may have them done."""
 
 
+RELEASE = "release"
+"""The core's own action of every machine: what is held against it is forgotten, and it is tried now."""
+
+
 class System:
     """The handlers; they read what is published and never probe."""
 
@@ -79,7 +83,11 @@ class System:
             return problem(401, "This needs a token of the scope control, or a session of the page.")
         if name not in self._agent.machines.mounted:
             return _no_machine(self._document())
-        known = sorted(self._agent.machines.mounted[name].plan.machine.actions)
+        if action == RELEASE:
+            self._agent.machines.release(name)
+            self._agent.core.note_action(name, action, "It is tried again now.")
+            return self._done(name, "It is tried again now.")
+        known = sorted({*self._agent.machines.mounted[name].plan.machine.actions, RELEASE})
         if action not in known:
             return problem(404, f"{name} has no such action.", known=known)
         try:
@@ -88,6 +96,9 @@ class System:
             return problem(409, str(error))
         if action not in READ_ACTIONS:
             self._agent.core.note_action(name, action, done)
+        return self._done(name, done)
+
+    def _done(self, name: str, done: str) -> web.StreamResponse:
         part = self._document().machines[name]
         return reply({"done": done, "machine": {"name": name, **part.model_dump(mode="json")}})
 

@@ -116,3 +116,24 @@ async def test_a_wait_that_was_given_up_is_told_no_more():
         await waiting
     price.set(2)
     assert asked == [1]
+
+
+def test_a_subscriber_that_raises_costs_neither_the_others_nor_the_setter(caplog):
+    def leave(value):
+        raise SystemExit(value)
+
+    price, told = Watched(1), []
+    price.subscribe(leave)
+    price.subscribe(told.append)
+    price.set(2)
+    assert told == [2]
+    assert "SystemExit: 2" in caplog.text
+
+
+async def test_a_condition_that_raises_is_its_waiters():
+    price = Watched(1)
+    waiting = asyncio.ensure_future(price.until(lambda value: 1 / (2 - value) == 0))
+    await settle()
+    price.set(2)
+    with pytest.raises(ZeroDivisionError):
+        await waiting

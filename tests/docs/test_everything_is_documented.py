@@ -49,7 +49,7 @@ def test_every_hook_is_documented_with_its_arguments(name: str) -> None:
     arguments = list(inspect.signature(kind.__call__).parameters.values())[1:]
     assert list(section.tables()[0]) == [one.name for one in arguments]
     [called] = re.findall(r"`register\((.*?)\)`", section.text.replace("=()", "= "))
-    words = re.findall(r"[a-z_]+(?==|,|$| )", re.sub(r"=\s*(None)?", "", called))
+    words = re.findall(r"[a-z_]+(?==|,|$| )", re.sub(r'=\s*(None|"[a-z]+")?', "", called))
     assert words == [one.name for one in arguments]
 
 

@@ -40,6 +40,8 @@ class Hostile:
         pytest.param({"attributes": {"x": object()}}, "attributes", id="no JSON"),
         pytest.param({"attributes": {"x": Hostile()}}, "attributes", id="a hostile repr"),
         pytest.param({"attributes": {"x": "y" * 70_000}}, "larger", id="too large"),
+        pytest.param({"measures": {"x" * 70_000: 1.0}}, "larger", id="a name too large"),
+        pytest.param({"measures": {f"x{n}": 1.0 for n in range(201)}}, "measures", id="too many measures"),
         pytest.param({"message": None}, "message", id="no text"),
     ],
 )
@@ -68,3 +70,30 @@ def test_what_comes_in_shares_nothing_with_the_plugin() -> None:
 def test_a_core_reason_is_good_for_unknown() -> None:
     found = admit(MACHINE, report(state="UNKNOWN", reason="OUT_OF_CALENDAR"), NOON)
     assert found.reason == "OUT_OF_CALENDAR"
+
+
+PANEL = {"title": "Positions", "values": {"INFY": 5, "open\nsince": "09:15", "hedged": True, "beta": None}}
+
+
+def test_a_panel_comes_in_as_lines_of_text_and_numbers() -> None:
+    found = admit(MACHINE, report(attributes={"panel": PANEL}), NOON).attributes["panel"]
+    assert found == {
+        "title": "Positions",
+        "values": {"INFY": 5, "open since": "09:15", "hedged": True, "beta": None},
+    }
+
+
+@pytest.mark.parametrize(
+    ("panel", "word"),
+    [
+        pytest.param("Positions", "attributes.panel", id="a text"),
+        pytest.param({**PANEL, "script": "alert(1)"}, "script", id="more than a panel has"),
+        pytest.param({**PANEL, "values": {}}, "values", id="an empty one"),
+        pytest.param({**PANEL, "values": {str(n): n for n in range(13)}}, "values", id="too many lines"),
+        pytest.param({**PANEL, "values": {"x": ["y"]}}, "values", id="a list for a value"),
+        pytest.param({**PANEL, "title": "x" * 81}, "title", id="a long title"),
+    ],
+)
+def test_a_panel_that_the_page_could_not_show_is_refused(panel, word) -> None:
+    with pytest.raises(PluginError, match=word):
+        admit(MACHINE, report(attributes={"panel": panel}), NOON)

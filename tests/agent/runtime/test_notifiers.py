@@ -15,6 +15,7 @@ from agent.delivery.sender import NO_RECEIVER
 from agent.errors import DeliveryError
 from agent.model import Notice, NoticeType, Receipt
 from agent.registry import NotifierKind, Registry
+from agent.runtime.conduct import Conduct
 from agent.runtime.context import Services
 from agent.runtime.notifiers import Notifiers
 from agent.runtime.outbound import Outbound
@@ -60,7 +61,8 @@ class Office:
         self.boxes = boxes
         self.kind = NotifierKind(kind="box", plugin="boxes", factory=boxes, settings=Where)
         self.posting = Posting(self.clock, journal, lambda error: None)
-        self.wellbeing = Wellbeing("desk", Registry(), self.clock.now())
+        conduct = Conduct(self.clock, {}, str)
+        self.wellbeing = Wellbeing("desk", Registry(), self.clock.now(), conduct)
         self.supervisor = Supervisor(self.clock)
         self.notifiers = Notifiers(
             clock=self.clock,

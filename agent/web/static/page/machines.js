@@ -10,6 +10,7 @@ import {
   duration,
   isCalm,
   measure,
+  number,
   ROLE_ACTIONS,
   SESSION_SIGNS,
   SEVERITIES,
@@ -67,6 +68,7 @@ function drawMachine({ made, slots }, name, machine) {
   say(slots.message, capitalized(machine.message));
   show(slots.note, look.note);
   drawAges(slots, machine);
+  drawPanel(slots, machine.attributes.panel);
   drawMeasures(slots, machine);
   const wantsLogin = machine.role === "auth" && machine.state !== "VALID";
   link(slots.login, wantsLogin ? `/api/auth/login?machine=${encodeURIComponent(name)}` : null);
@@ -115,6 +117,18 @@ function drawMeasures(slots, machine) {
   fill(slots.measures, measures.filter(isTimed).map(measure), row);
   fill(slots.details, details, row);
   slots.more.hidden = details.length === 0;
+}
+
+/** What the machine's plugin wants seen: its texts and numbers as they are, never as markup. */
+function drawPanel(slots, panel) {
+  show(slots["panel-title"], panel?.title);
+  fill(slots.panel, Object.entries(panel?.values ?? {}).map(([name, value]) => [name, inPanel(value)]), row);
+}
+
+function inPanel(value) {
+  if (typeof value === "number") return number(value, 2);
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return value ?? "–";
 }
 
 function row([name, value]) {

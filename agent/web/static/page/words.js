@@ -63,7 +63,7 @@ export const headline = (code) => HEADLINES[code] ?? capitalized(spaced(code));
 export const spaced = (name) => name.replaceAll(/[_-]+/g, " ").trim().toLowerCase();
 export const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export const severityOf = (name) => SEVERITIES[name] ?? SEVERITIES.unknown;
-const number = (value, digits) => value.toLocaleString("en-IN", { maximumFractionDigits: digits });
+export const number = (value, digits) => value.toLocaleString("en-IN", { maximumFractionDigits: digits });
 
 /** A length of time in its two largest units. */
 export function duration(ms) {
