@@ -51,7 +51,8 @@ class Concern:
 class Picture:
     """One instant. `code` to `since` are the document's own.
 
-    `concerns` come in the order of the rule table, without those that have not lasted long enough.
+    `concerns` come in the order of the rule table, without those that have not lasted long enough
+    and are explained by none.
     `standings` are the states of the machines that people mend.
     """
 

@@ -18,7 +18,7 @@ from agent.runtime.publishing import summary
 def picture_of(evaluation: Evaluation, document: HealthDocument) -> Picture:
     """The problems that have lasted long enough, and what the document says."""
     return Picture(
-        concerns=tuple(_concern(one) for one in evaluation.problems if _is_told(one)),
+        concerns=tuple(_concern(one) for one in evaluation.problems if _counts(one)),
         code=document.code,
         severity=document.severity,
         message=document.message,
@@ -46,8 +46,9 @@ def reminded(reminder: Reminder, evaluation: Evaluation, document: HealthDocumen
     )
 
 
-def _is_told(problem: Problem) -> bool:
-    return problem.stage is not Stage.PENDING and not problem.is_aside
+def _counts(problem: Problem) -> bool:
+    """One that has not lasted long enough is not told; one that is explained holds an end back even so."""
+    return not problem.is_aside and (problem.stage is not Stage.PENDING or bool(problem.suppressed_by))
 
 
 def _concern(problem: Problem) -> Concern:

@@ -338,3 +338,17 @@ async def test_a_machine_that_is_gone_is_asked_for_no_more(start) -> None:
     assert set(run.document.machines) == {"market", "auth"}
     await run.wait(60)
     assert run.document.code == "LIVE"
+
+
+async def test_a_recovery_waits_for_a_feed_that_has_only_begun_to_connect(start) -> None:
+    run = start()
+    run.say(market="PRE_OPEN", auth="EXPIRED", feed="CONNECTED")
+    await run.wait(10)
+    run.say(feed="DISCONNECTED")
+    run.say(auth="VALID")
+    run.say(feed="CONNECTING")
+    await run.wait(1)
+    assert [reason for reason, _ in await run.told()] == [NoticeReason.FIRST]
+    run.say(feed="CONNECTED")
+    await run.wait(5)
+    assert "auth VALID, feed CONNECTED 1.0 s later" in run.notices[-1].message
