@@ -91,7 +91,7 @@ class PluginRoutes:
 
     async def _read(self, request: web.Request, plugin: str) -> RouteRequest | web.Response:
         body = None
-        if request.can_read_body:
+        if request.body_exists:
             try:
                 body = json.loads(await request.read())
             except (ValueError, RecursionError):

@@ -26,7 +26,7 @@ SAMPLES = [*ROOT.glob("plugins/*/*/sample.toml"), *ROOT.glob("tests/cases/*/agen
 
 def uncommented(text: str) -> str:
     """The shipped file with all that it proposes."""
-    return re.sub(r"^# (?=\[|[a-z_]+ = )", "", text, flags=re.MULTILINE)
+    return re.sub(r"^# (?=\[|[a-z_.]+ = )", "", text, flags=re.MULTILINE)
 
 
 def faults(text: str) -> list[str]:
