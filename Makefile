@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo run test campaign check bench images clean
+.PHONY: demo run test test-programs test-parts campaign check bench images clean
 
 demo: $(VENV)/.run   ## the agent and the simulated broker, a minute before the bell
 	$(BIN)/openbell demo $(ARGS)
@@ -14,11 +14,22 @@ demo: $(VENV)/.run   ## the agent and the simulated broker, a minute before the 
 run: $(VENV)/.run    ## the agent with agent.toml
 	$(BIN)/openbell run $(ARGS)
 
-test: $(VENV)/.dev   ## the tests, with branch coverage
+test: $(VENV)/.dev   ## the tests, with branch coverage; those of whole programs beside all the others
 	$(BIN)/coverage erase
+ifeq ($(ARGS),)
+	$(MAKE) --no-print-directory --keep-going --jobs=2 test-programs test-parts
+else
 	$(BIN)/coverage run -m pytest $(ARGS)
+endif
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --format=total | xargs -I{} echo "branch coverage: {} %"
+
+# They wait for sockets, clocks and browsers most of the time, and so leave room for each other.
+test-programs: $(VENV)/.dev
+	$(BIN)/coverage run -m pytest -p no:cacheprovider tests/e2e tests/campaign
+
+test-parts: $(VENV)/.dev
+	$(BIN)/coverage run -m pytest --ignore=tests/e2e --ignore=tests/campaign
 
 campaign: $(VENV)/.dev ## kills at every point of a notice's way, thirty times each, at syncs and at random; bad disks and power cuts; half an hour
 	OPENBELL_CAMPAIGN=30 $(BIN)/python -m pytest tests/campaign $(ARGS)
