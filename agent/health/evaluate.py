@@ -61,7 +61,7 @@ def evaluate(
     return Evaluation(
         statuses=statuses,
         memory=after,
-        problems=tuple(_set_aside(problems)),
+        problems=tuple(p for p in problems if not p.rule.names_the_session),
         lead=_lead(moment, leading, after),
         next_at=min(_instants(moment, after), default=None),
         ask=_to_ask(moment, after),
@@ -120,29 +120,25 @@ def _held(
 
 
 def _problems(moment: _Moment, memory: Memory, flaps: Container[Key]) -> Iterator[Problem]:
+    """Every problem that there is, and the session; what stands behind that in the table is aside."""
+    is_aside = False
     for scope in moment.ruleset.scopes:
         key = scope.key
         if key not in memory.held:
             continue
+        held = memory.held[key]
         hidden_by = suppressors(scope, memory.held, memory.ended, moment.now)
-        problem = _problem(moment, scope, memory.held[key], hidden_by)
+        problem = _problem(moment, scope, held, suppressed_by=hidden_by, is_aside=is_aside)
         silenced_by = silences.silenced_by(problem, moment.quiet, moment.now)
         if key in flaps or silenced_by:
             problem = replace(problem, silenced_by=silenced_by, is_flapping=key in flaps)
+        is_aside = is_aside or (scope.rule.names_the_session and held.stage is Stage.ACTIVE)
         yield problem
 
 
-def _set_aside(problems: Sequence[Problem]) -> Iterator[Problem]:
-    """The problems without those that only name the session; what stands behind that is set aside."""
-    is_aside = False
-    for problem in problems:
-        if problem.rule.names_the_session:
-            is_aside = is_aside or problem.stage is Stage.ACTIVE
-        else:
-            yield replace(problem, is_aside=True) if is_aside else problem
-
-
-def _problem(moment: _Moment, scope: Scope, held: Held, suppressed_by: tuple[str, ...]) -> Problem:
+def _problem(
+    moment: _Moment, scope: Scope, held: Held, *, suppressed_by: tuple[str, ...], is_aside: bool
+) -> Problem:
     cause = cause_of(scope, moment.statuses)
     session = moment.statuses[scope.session] if scope.session is not None else None
     return Problem(
@@ -155,6 +151,7 @@ def _problem(moment: _Moment, scope: Scope, held: Held, suppressed_by: tuple[str
         cause=cause,
         suppressed_by=suppressed_by,
         session=session_words(session),
+        is_aside=is_aside,
     )
 
 

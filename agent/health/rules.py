@@ -79,7 +79,9 @@ class Condition:
     def holds(self, status: Status) -> bool | None:
         """As `Match.holds`, with the limits; an undecided state stays undecided."""
         state = self.match.holds(status)
-        return all(limit.holds(status) for limit in self.limits) if state else state
+        if not state or not self.limits:
+            return state
+        return all(limit.holds(status) for limit in self.limits)
 
 
 def session_words(session: Status | None) -> frozenset[str]:
