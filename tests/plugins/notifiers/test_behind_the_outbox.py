@@ -57,11 +57,14 @@ class Office:
     async def until(
         self, holds: Callable[[list[Letter]], bool], *, at_most: timedelta | None = None
     ) -> list[Letter]:
-        """Let time pass, but not while an attempt is under way, until the letters hold."""
-        passed = timedelta(0)
+        """Let time pass, but not while an attempt is under way or about to begin, until the letters hold."""
+        passed, patience = timedelta(0), 100
         async with asyncio.timeout(30):
             while not holds(letters := await self.letters()):
-                if not any(one.state == "sending" for one in letters) and passed != at_most:
+                is_due = any(one.is_open and one.next_at <= self.clock.now() for one in letters)
+                patience = patience - 1 if is_due else 100
+                is_still = not any(one.state == "sending" for one in letters) and (not is_due or patience < 0)
+                if is_still and passed != at_most:
                     await self.clock.advance(1)
                     passed += timedelta(seconds=1)
                 else:
@@ -127,13 +130,21 @@ def hook(receiver: Any, context: NotifierContext, **changes: object) -> Any:
 async def test_what_was_not_taken_waits_and_is_sent_again_as_it_was(
     open_office, receiver, context, notice_of, reply: bytes, said: str
 ) -> None:
-    receiver.replies = [reply, receiver.answer("202 Accepted")]
+    looked_at = asyncio.Event()
+
+    async def accept(writer: asyncio.StreamWriter) -> None:
+        await looked_at.wait()
+        writer.write(receiver.answer("202 Accepted"))
+        await writer.drain()
+
+    receiver.replies = [reply, accept]
     office = open_office(hook(receiver, context))
     await office.tell(notice_of())
-    [waits] = await office.until(tried(1))
-    assert waits.state == "pending"
+    [waits] = await office.until(lambda letters: all(one.last_error is not None for one in letters))
+    assert waits.is_open
     assert said in (waits.last_error or "")
     assert office.sender.is_failing
+    looked_at.set()
     [letter] = await office.until(ended)
     assert (letter.state, letter.attempts, letter.receipt) == ("delivered", 2, "202")
     assert not office.sender.is_failing

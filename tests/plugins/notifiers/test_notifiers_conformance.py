@@ -96,7 +96,7 @@ class TestEmail(NotifierContract):
     plugin = "plugins.notifiers"
     kind = "email"
     pace = 60
-    permanent = frozenset({Trouble.UNAUTHORIZED, Trouble.FORBIDDEN})
+    permanent = frozenset({Trouble.FORBIDDEN})
     wishes_pauses = False
 
     @pytest.fixture(autouse=True)
