@@ -1,0 +1,232 @@
+"""The login machine: knows whether Upstox takes the token, and how a person gets another."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from urllib.parse import urlencode
+
+from agent.api import (
+    AgentError,
+    Context,
+    CredentialState,
+    LoginError,
+    Report,
+    Secret,
+    SecretText,
+    Settings,
+    Timer,
+    Verdict,
+)
+
+from . import expiry, rest
+from .rest import Answer, Reply
+
+DIALOG, TOKEN, PROFILE = (
+    "/v2/login/authorization/dialog",
+    "/v2/login/authorization/token",
+    "/v2/user/profile",
+)
+RETURN_URL = "return-url"
+CODE = re.compile(r"[A-Za-z0-9._-]{1,256}")
+
+
+class State(StrEnum):
+    VALID = "VALID"
+    EXPIRED = "EXPIRED"
+    REQUIRED = "REQUIRED"
+
+
+class Reason(StrEnum):
+    VERIFIED = "VERIFIED"
+    UNVERIFIED = "UNVERIFIED"
+    ROLLOVER = "ROLLOVER"
+    REJECTED = "REJECTED"
+    MISSING = "MISSING"
+
+
+MESSAGES = {
+    (State.VALID, Reason.VERIFIED): "Upstox takes the token",
+    (State.VALID, Reason.UNVERIFIED): "Upstox took the token, and gives no answer now",
+    (State.EXPIRED, Reason.ROLLOVER): "The token ended at 03:30, as every day: log in",
+    (State.EXPIRED, Reason.REJECTED): "Upstox refuses the token: log in",
+    (State.REQUIRED, Reason.MISSING): "There is no token: log in",
+    (State.REQUIRED, Reason.UNVERIFIED): "There is a token, and Upstox has not taken it yet",
+}
+
+
+class LoginSettings(Settings):
+    """`[machines.NAME]` with `kind = "upstox-login"`.
+
+    `redirect_url` is the one registered with Upstox, if that is not the agent's own callback.
+    """
+
+    client_id: str
+    client_secret: SecretText
+    url: str = rest.LIVE
+    redirect_url: str | None = None
+    user_id: str | None = None
+    credential: str = "upstox"
+
+
+class UpstoxLogin:
+    """A `StateMachine` with `Running`, `Login` and `Reachable`."""
+
+    def __init__(self, settings: LoginSettings, context: Context) -> None:
+        self._settings = settings
+        self._context = context
+        self._credential = context.credential(settings.credential)
+        self._seen = ""
+        self._alarm: Timer | None = None
+
+    async def run(self) -> None:
+        """Ask for a probe when there is another token, when the feed doubts this one, and at 03:30."""
+        self._seen = _generation(self._credential.state.value)
+        unsubscribe = self._credential.state.subscribe(self._look)
+        self._arm()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            unsubscribe()
+            if self._alarm is not None:
+                self._alarm.cancel()
+
+    def _arm(self) -> None:
+        now = self._context.clock.now()
+        wait_s = (expiry.next_look(now) - now).total_seconds()
+        self._alarm = self._context.clock.call_later(wait_s, self._ring)
+
+    def _ring(self) -> None:
+        self._context.probe_soon()
+        self._arm()
+
+    def _look(self, state: CredentialState) -> None:
+        generation = _generation(state)
+        if generation != self._seen or state.verdict is Verdict.DOUBTED:
+            self._seen = generation
+            self._context.probe_soon()
+
+    async def probe(self) -> Report:
+        """What is known of the token; a token that was refused is never asked about again."""
+        state = self._credential.state.value
+        if state.secret is None:
+            return self._say(State.REQUIRED, Reason.MISSING)
+        if state.verdict is Verdict.REFUSED:
+            return self._say(State.EXPIRED, self._why(state, state.secret))
+        return self._judge(state.secret, await self._verify(state.secret))
+
+    def _judge(self, secret: Secret, reply: Reply) -> Report:
+        """Only Upstox's own word ends a token for good; without it, a token of yesterday counts as over."""
+        state = self._credential.state.value
+        if state.secret is None or state.secret.generation != secret.generation:
+            self._context.probe_soon()  # another token came while Upstox was asked
+            return self._say(State.REQUIRED, Reason.UNVERIFIED)
+        if reply.answer is Answer.ACCEPTED:
+            self._credential.accept(secret.generation, "profile")
+            return self._say(State.VALID, Reason.VERIFIED, reply)
+        if reply.answer is Answer.REFUSED:
+            why = self._why(state, secret)
+            self._credential.refuse(secret.generation, "profile")
+            return self._say(State.EXPIRED, why, reply)
+        return self._presume(state, secret, reply)
+
+    def _presume(self, state: CredentialState, secret: Secret, reply: Reply) -> Report:
+        """What to say while Upstox gives no word: at night its services are closed."""
+        if expiry.is_over(secret.first_seen, _proven_at(state), self._context.clock.now()):
+            if state.verdict is not Verdict.DOUBTED:
+                self._credential.doubt(secret.generation, "03:30")
+            return self._say(State.EXPIRED, Reason.ROLLOVER, reply)
+        known = State.VALID if state.verdict is Verdict.ACCEPTED else State.REQUIRED
+        return self._say(known, Reason.UNVERIFIED, reply)
+
+    def _why(self, state: CredentialState, secret: Secret) -> Reason:
+        """Why Upstox refuses a token: by its rule, or out of turn."""
+        judged_at = state.judged_at if state.verdict is Verdict.REFUSED else None
+        over = expiry.is_over(secret.first_seen, _proven_at(state), judged_at or self._context.clock.now())
+        return Reason.ROLLOVER if over else Reason.REJECTED
+
+    def _say(self, state: State, reason: Reason, reply: Reply | None = None) -> Report:
+        now = self._context.clock.now()
+        attributes = {"broker": reply.answer.value, "code": reply.code} if reply is not None else {}
+        return Report(
+            state=state,
+            reason=reason,
+            observed_at=now,
+            message=MESSAGES[state, reason],
+            next_change_at=expiry.next_end(now) if state is State.VALID else None,
+            attributes={name: value for name, value in attributes.items() if value},
+        )
+
+    async def _verify(self, secret: Secret) -> Reply:
+        return await rest.ask(self._context, "GET", self._settings.url + PROFILE, secret.value)
+
+    async def reach(self) -> str:
+        """Ask Upstox about the token that there is, or about none."""
+        secret = self._credential.state.value.secret
+        reply = await rest.ask(
+            self._context, "GET", self._settings.url + PROFILE, secret.value if secret is not None else "none"
+        )
+        if reply.answer not in (Answer.ACCEPTED, Answer.REFUSED):
+            raise AgentError(f"Upstox gives no word ({reply.answer}): look at `url` and at the network")
+        if secret is None:
+            return "Upstox answers; there is no token yet: log in"
+        return f"Upstox answers, and {'takes' if reply.answer is Answer.ACCEPTED else 'refuses'} the token"
+
+    async def begin(self, state: str, return_url: str) -> str:
+        """Upstox's page. The exchange must name the same return address, so that it is kept."""
+        address = self._settings.redirect_url or return_url
+        self._context.store.put(RETURN_URL, address)
+        query = {
+            "response_type": "code",
+            "client_id": self._settings.client_id,
+            "redirect_uri": address,
+            "state": state,
+        }
+        return f"{self._settings.url}{DIALOG}?{urlencode(query)}"
+
+    async def complete(self, query: Mapping[str, str]) -> str:
+        """Exchange the code, which Upstox takes once only."""
+        code = query.get("code", "")
+        if not CODE.fullmatch(code):
+            raise LoginError("The login was cancelled at Upstox. Nothing has changed; log in again.")
+        address = self._settings.redirect_url or self._context.store.get(RETURN_URL)
+        if address is None:
+            raise LoginError("This login was not begun here. Nothing has changed; log in again.")
+        form = {
+            "code": code,
+            "client_id": self._settings.client_id,
+            "client_secret": self._settings.client_secret.get_secret_value(),
+            "redirect_uri": address,
+            "grant_type": "authorization_code",
+        }
+        reply = await rest.ask(self._context, "POST", self._settings.url + TOKEN, data=form)
+        return await self._keep(self._token_in(reply))
+
+    def _token_in(self, reply: Reply) -> str:
+        token, user = reply.said.get("access_token"), reply.said.get("user_id")
+        if reply.answer is not Answer.ACCEPTED or not isinstance(token, str) or not token:
+            why = " ".join(filter(None, (reply.answer, reply.code)))
+            raise LoginError(f"Upstox gave no token ({why}). Nothing has changed; log in again.")
+        if self._settings.user_id is not None and user != self._settings.user_id:
+            raise LoginError("This is another user's account. Nothing has changed; log in as `user_id`.")
+        return token
+
+    async def _keep(self, token: str) -> str:
+        try:
+            held = await self._credential.write(token)
+        except AgentError as error:
+            raise LoginError(f"Logged in, but the token could not be kept: {error}") from None
+        self._credential.accept(held.generation, "login")
+        self._context.probe_soon()
+        return "Logged in. The token is stored."
+
+
+def _generation(state: CredentialState) -> str:
+    return state.secret.generation if state.secret is not None else ""
+
+
+def _proven_at(state: CredentialState) -> datetime | None:
+    return state.judged_at if state.verdict is Verdict.ACCEPTED else None

@@ -1,0 +1,176 @@
+"""The login keeps openbell's contracts of a machine and of a login, against the simulated Upstox."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import aiohttp
+import pytest
+from openbell_upstox.login import LoginSettings, UpstoxLogin
+from openbell_upstox.simulator import Simulator
+from yarl import URL
+
+from agent.api import LoginError, Verdict
+from agent.testing import (
+    CANARY,
+    Bench,
+    Exchange,
+    LoginContract,
+    ManualClock,
+    StateMachineContract,
+    Trouble,
+    running,
+)
+
+CALLBACK = "http://127.0.0.1:8000/api/auth/callback"
+EVENING = datetime.fromisoformat("2026-11-23T20:00:00+05:30")
+ROLLOVER = datetime.fromisoformat("2026-11-24T03:30:00+05:30")
+
+
+class Broker:
+    """The simulated Upstox while all is well; its client secret is the canary."""
+
+    plugin = "openbell_upstox"
+    kind = "upstox-login"
+    credential = "upstox"
+
+    def settings(self, url):
+        return {"url": url, "client_id": "demo", "client_secret": CANARY, "redirect_url": CALLBACK}
+
+    def words(self, trouble):
+        return {"status": "error", "errors": [{"errorCode": "UDAPI100050", "message": "no"}]}
+
+    @asynccontextmanager
+    async def well(self):
+        self.simulator = Simulator(client_secret=CANARY)
+        await self.simulator.start()
+        yield Exchange(self.simulator.url)
+        await self.simulator.stop()
+
+    async def token(self, exchange):
+        return self.simulator.token()
+
+
+class TestLoginAsMachine(Broker, StateMachineContract):
+    healthy = ("VALID", "VERIFIED")
+    classes = {
+        Trouble.UNAUTHORIZED: "REFUSED",
+        Trouble.FORBIDDEN: "FORBIDDEN",
+        Trouble.RATE_LIMITED: "LIMITED",
+        Trouble.SERVER_ERROR: "BROKEN",
+        Trouble.TIMEOUT: "SILENT",
+        Trouble.DNS: "UNREACHABLE",
+        Trouble.TLS: "UNREACHABLE",
+    }
+
+    def classify(self, report):
+        return report.attributes.get("broker", report.reason)
+
+
+class TestLogin(Broker, LoginContract):
+    good_query = {"code": "goodCode"}
+    bad_queries = ({"error": "access_denied"}, {"code": "neverGivenOut"}, {"code": "x" * 300})
+
+    async def came_back(self, address):
+        return await approve(address)
+
+
+async def approve(address):
+    """What a person's browser does at the simulated login page."""
+    async with (
+        aiohttp.ClientSession() as browser,
+        browser.get(f"{address}&approve=1", allow_redirects=False) as answer,
+    ):
+        return dict(URL(answer.headers["Location"]).query)
+
+
+@asynccontextmanager
+async def desk(at, **more):
+    """A login at a simulated Upstox whose clock is ours."""
+    clock = ManualClock(at)
+    simulator = Simulator(now=clock.now)
+    await simulator.start()
+    async with aiohttp.ClientSession() as session:
+        bench = Bench(clock, session=session)
+        credential = bench.add_credential("upstox")
+        settings = LoginSettings(url=simulator.url, client_id="demo", client_secret="demo-secret", **more)
+        yield UpstoxLogin(settings, bench), bench, credential, simulator
+    await simulator.stop()
+
+
+async def log_in(login):
+    return await login.complete(await approve(await login.begin("state", CALLBACK)))
+
+
+async def said(login):
+    report = await login.probe()
+    return report.state, report.reason
+
+
+async def test_a_token_of_the_evening_is_over_at_half_past_three() -> None:
+    async with desk(EVENING) as (login, bench, credential, _):
+        assert await said(login) == ("REQUIRED", "MISSING")
+        await log_in(login)
+        report = await login.probe()
+        assert (report.state, report.reason, report.next_change_at) == ("VALID", "VERIFIED", ROLLOVER)
+        async with running(login):
+            await bench.clock.advance(ROLLOVER - EVENING - timedelta(seconds=1))
+            wished = bench.probes_wished
+            assert await said(login) == ("VALID", "VERIFIED")
+            await bench.clock.advance(1)
+            assert bench.probes_wished == wished + 1
+        assert await said(login) == ("EXPIRED", "ROLLOVER")
+        assert credential.state.value.verdict is Verdict.REFUSED
+        await bench.clock.advance(3600)
+        assert await said(login) == ("EXPIRED", "ROLLOVER")
+        await log_in(login)
+        assert await said(login) == ("VALID", "VERIFIED")
+
+
+async def test_a_token_that_upstox_ends_out_of_turn_is_rejected() -> None:
+    async with desk(EVENING) as (login, _, _, simulator):
+        await log_in(login)
+        await simulator.control("token", {"do": "expire"})
+        assert await said(login) == ("EXPIRED", "REJECTED")
+
+
+async def test_a_token_of_yesterday_counts_as_over_while_upstox_gives_no_word() -> None:
+    async with desk(ROLLOVER - timedelta(minutes=1)) as (login, bench, credential, simulator):
+        await log_in(login)
+        await simulator.control("rest", {"fault": "closed"})
+        assert await said(login) == ("VALID", "UNVERIFIED")
+        await bench.clock.advance(60)
+        report = await login.probe()
+        assert (report.state, report.reason) == ("EXPIRED", "ROLLOVER")
+        assert report.attributes == {"broker": "CLOSED", "code": "UDAPI100074"}
+        assert credential.state.value.verdict is Verdict.DOUBTED
+
+
+async def test_a_token_that_outlives_half_past_three_is_believed() -> None:
+    """Such as Upstox's long-lived one for reading: the broker's word outdoes its rule."""
+    async with desk(ROLLOVER - timedelta(minutes=1)) as (login, bench, credential, simulator):
+        credential.put(simulator.token(days=365))
+        await simulator.control("rest", {"fault": "closed"})
+        await bench.clock.advance(60)
+        assert await said(login) == ("EXPIRED", "ROLLOVER")
+        await simulator.control("rest", {"fault": None})
+        assert await said(login) == ("VALID", "VERIFIED")
+        assert credential.state.value.usable is not None
+
+
+async def test_the_exchange_names_the_return_address_of_its_login() -> None:
+    async with desk(EVENING) as (login, bench, credential, simulator):
+        query = await approve(await login.begin("state", CALLBACK))
+        again = UpstoxLogin(
+            LoginSettings(url=simulator.url, client_id="demo", client_secret="demo-secret"), bench
+        )
+        assert await again.complete(query) == "Logged in. The token is stored."
+        assert credential.state.value.verdict is Verdict.ACCEPTED
+
+
+async def test_the_login_of_another_user_changes_nothing() -> None:
+    async with desk(EVENING, user_id="AB1234") as (login, _, credential, _):
+        with pytest.raises(LoginError, match="another user's account"):
+            await log_in(login)
+        assert credential.state.value.secret is None
