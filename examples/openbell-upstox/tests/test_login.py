@@ -11,7 +11,7 @@ from openbell_upstox.login import LoginSettings, UpstoxLogin
 from openbell_upstox.simulator import Simulator
 from yarl import URL
 
-from agent.api import LoginError, Verdict
+from agent.api import ActionError, AgentError, LoginError, Verdict
 from agent.testing import (
     CANARY,
     Bench,
@@ -157,6 +157,20 @@ async def test_a_token_that_outlives_half_past_three_is_believed() -> None:
         await simulator.control("rest", {"fault": None})
         assert await said(login) == ("VALID", "VERIFIED")
         assert credential.state.value.usable is not None
+
+
+async def test_verify_asks_at_once_and_counts_the_time_without_a_word() -> None:
+    async with desk(EVENING) as (login, bench, _, simulator):
+        await log_in(login)
+        assert await login.act("verify") == "Upstox takes the token"
+        assert await login.reach() == "Upstox answers, and takes the token"
+        await simulator.stop()
+        with pytest.raises(ActionError, match="gives no answer now"):
+            await login.act("verify")
+        await bench.clock.advance(120)
+        assert (await login.probe()).measures == {"unanswered_s": 120}
+        with pytest.raises(AgentError, match="gives no word"):
+            await login.reach()
 
 
 async def test_the_exchange_names_the_return_address_of_its_login() -> None:

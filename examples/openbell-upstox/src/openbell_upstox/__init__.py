@@ -18,6 +18,7 @@ def openbell_state_machines(register: RegisterMachine) -> None:
         role="auth",
         states=login.State,
         reasons=login.Reason,
+        actions=[login.VERIFY],
     )
     register(
         "upstox-feed",

@@ -10,6 +10,7 @@ from enum import StrEnum
 from urllib.parse import urlencode
 
 from agent.api import (
+    ActionError,
     AgentError,
     Context,
     CredentialState,
@@ -31,6 +32,9 @@ DIALOG, TOKEN, PROFILE = (
     "/v2/user/profile",
 )
 RETURN_URL = "return-url"
+VERIFY = "verify"
+WORDS = (Answer.ACCEPTED, Answer.REFUSED)
+"""The answers that say something of the token."""
 CODE = re.compile(r"[A-Za-z0-9._-]{1,256}")
 
 
@@ -73,7 +77,7 @@ class LoginSettings(Settings):
 
 
 class UpstoxLogin:
-    """A `StateMachine` with `Running`, `Login` and `Reachable`."""
+    """A `StateMachine` with `Running`, `Login`, `Actions` and `Reachable`."""
 
     def __init__(self, settings: LoginSettings, context: Context) -> None:
         self._settings = settings
@@ -81,6 +85,7 @@ class UpstoxLogin:
         self._credential = context.credential(settings.credential)
         self._seen = ""
         self._alarm: Timer | None = None
+        self._unanswered_since: float | None = None
 
     async def run(self) -> None:
         """Ask for a probe when there is another token, when the feed doubts this one, and at 03:30."""
@@ -116,7 +121,15 @@ class UpstoxLogin:
             return self._say(State.REQUIRED, Reason.MISSING)
         if state.verdict is Verdict.REFUSED:
             return self._say(State.EXPIRED, self._why(state, state.secret))
-        return self._judge(state.secret, await self._verify(state.secret))
+        reply = await self._profile(state.secret.value)
+        self._count(reply)
+        return self._judge(state.secret, reply)
+
+    def _count(self, reply: Reply) -> None:
+        """Since when Upstox has given no word."""
+        since = self._unanswered_since
+        now = self._context.clock.monotonic()
+        self._unanswered_since = None if reply.answer in WORDS else now if since is None else since
 
     def _judge(self, secret: Secret, reply: Reply) -> Report:
         """Only Upstox's own word ends a token for good; without it, a token of yesterday counts as over."""
@@ -150,6 +163,8 @@ class UpstoxLogin:
 
     def _say(self, state: State, reason: Reason, reply: Reply | None = None) -> Report:
         now = self._context.clock.now()
+        since = self._unanswered_since
+        measures = {} if since is None else {"unanswered_s": self._context.clock.monotonic() - since}
         attributes = {"broker": reply.answer.value, "code": reply.code} if reply is not None else {}
         return Report(
             state=state,
@@ -158,18 +173,27 @@ class UpstoxLogin:
             message=MESSAGES[state, reason],
             next_change_at=expiry.next_end(now) if state is State.VALID else None,
             attributes={name: value for name, value in attributes.items() if value},
+            measures=measures,
         )
 
-    async def _verify(self, secret: Secret) -> Reply:
-        return await rest.ask(self._context, "GET", self._settings.url + PROFILE, secret.value)
+    async def _profile(self, token: str) -> Reply:
+        return await rest.ask(self._context, "GET", self._settings.url + PROFILE, token)
+
+    async def act(self, action: str) -> str:
+        """Do `verify`."""
+        if action != VERIFY:
+            raise ActionError(f"{self._context.name} does not know {action!r}; it knows {VERIFY!r}")
+        report = await self.probe()
+        self._context.report(report)
+        if report.reason == Reason.UNVERIFIED:
+            raise ActionError(report.message)
+        return report.message
 
     async def reach(self) -> str:
         """Ask Upstox about the token that there is, or about none."""
         secret = self._credential.state.value.secret
-        reply = await rest.ask(
-            self._context, "GET", self._settings.url + PROFILE, secret.value if secret is not None else "none"
-        )
-        if reply.answer not in (Answer.ACCEPTED, Answer.REFUSED):
+        reply = await self._profile(secret.value if secret is not None else "none")
+        if reply.answer not in WORDS:
             raise AgentError(f"Upstox gives no word ({reply.answer}): look at `url` and at the network")
         if secret is None:
             return "Upstox answers; there is no token yet: log in"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from datetime import datetime
 
 import click
@@ -24,10 +25,11 @@ def main(port: int, at: datetime | None, as_json: bool) -> None:
 async def serve(simulator: Simulator) -> None:
     await simulator.start()
     click.echo(f"simulated Upstox at {simulator.url} (client_id {CLIENT_ID}, client_secret {CLIENT_SECRET})")
-    try:
-        await asyncio.Event().wait()
-    finally:
-        await simulator.stop()
+    ended = asyncio.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(ending, ended.set)
+    await ended.wait()
+    await simulator.stop()
 
 
 main()

@@ -1,0 +1,124 @@
+"""A broker from outside the tree: another login, another feed, a token that dies at half past three."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import LIVE, Program, _beside
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "openbell-upstox"
+JUST_BEFORE = "2026-11-24T03:29:57+05:30"
+THE_END = datetime.fromisoformat("2026-11-24T03:30:00+05:30")
+
+CONFIGURATION = """
+name = "upstox-desk"
+environment = "simulated"
+[plugins]
+enable = ["upstox"]
+[credentials.upstox]
+source = "file"
+path = "data/upstox-token"
+[machines.market]
+kind = "market"
+segment = "NSE_EQ"
+[machines.login]
+kind = "upstox-login"
+client_id = "demo"
+client_secret = "demo-secret"
+url = "{url}"
+every = "1m"
+[machines.feed]
+kind = "upstox-feed"
+url = "{url}"
+stale_after = "5s"
+expect = {{ LIVE = "data", PRE_OPEN = "connection", CLOSED = "data" }}
+[readiness]
+require = {{ auth = ["VALID"], feed = ["CONNECTED"] }}
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment with the example installed into it."""
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [
+            sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+            "--target", str(folder), str(EXAMPLE),
+        ],
+        check=True,
+        timeout=120,
+    )  # fmt: skip
+    return {"PYTHONPATH": str(folder)}
+
+
+@pytest.fixture
+async def upstox(installed: dict[str, str], tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a simulated Upstox, which runs as the package brings it."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "openbell_upstox.simulator", "--port", "0", "--at", LIVE),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **_beside(installed)},
+    )
+    program = Program(process, tmp_path)
+    try:
+        yield (await program.says(r"simulated Upstox at (\S+)"))[1]
+    finally:
+        assert await program.stop() == 0
+
+
+async def test_a_token_dies_at_half_past_three_and_a_login_brings_the_desk_back(
+    open_desk: Any, installed: dict[str, str], upstox: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    (folder / "agent.toml").write_text(CONFIGURATION.format(url=upstox))
+    desk = await open_desk(LIVE, environment=installed)
+    assert (await desk.code("AUTH_REQUIRED"))["action"]["kind"] == "login"
+    await desk.login()
+    document = await desk.live()
+    assert document["tradable"]
+    assert document["machines"]["feed"]["reason"] == "TICKING"
+    assert await desk.program.stop() == 0
+
+    async with desk.session.post(f"{upstox}/sim/clock", json={"at": JUST_BEFORE}) as answer:
+        assert answer.status == 200
+    night = await open_desk(JUST_BEFORE, environment=installed)
+    over = await night.until(lambda d: d["machines"]["login"]["reason"] == "ROLLOVER")
+    login = over["machines"]["login"]
+    assert (over["code"], login["state"]) == ("AUTH_REQUIRED", "EXPIRED")
+    assert datetime.fromisoformat(login["observed_at"]) >= THE_END
+    await night.login()
+    back = await night.until(lambda d: d["ready"] and d["machines"]["feed"]["reason"] == "TICKING")
+    assert back["machines"]["login"]["reason"] == "VERIFIED"
+    assert back["code"] == "CLOSED"
+    assert await night.program.stop() == 0
+
+
+async def test_it_keeps_every_contract(start: Any, installed: dict[str, str]) -> None:
+    graded = await start("plugins", "test", str(EXAMPLE), environment=installed)
+    assert await graded.ended() == 0
+    assert "grade A" in "".join(graded.output)
+
+
+async def test_its_own_tests_pass(installed: dict[str, str]) -> None:
+    """Those beside the contracts."""
+    tested = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+        *("-k", "not TestFeed and not TestLogin"),
+        cwd=EXAMPLE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, **_beside(installed)},
+    )
+    said, _ = await tested.communicate()
+    assert tested.returncode == 0, said.decode()
