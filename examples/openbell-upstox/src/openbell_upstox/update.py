@@ -16,10 +16,10 @@ from . import wire
 
 TYPE, FEEDS = 1, 2
 KEY, VALUE = 1, 2
+PLAIN, FULL, GREEKS = 1, 2, 3
+MARKET, INDEX = 1, 2
 LTPC = 1
 LTT = 2
-LTPC_PATHS = ((1,), (2, 1, LTPC), (2, 2, LTPC), (3, LTPC))
-"""Where a feed has its last trade: as such, in a full feed of an instrument or an index, beside greeks."""
 
 
 class Kind(StrEnum):
@@ -56,28 +56,25 @@ def read(frame: bytes | str) -> Update | None:
 
 
 def _read_protobuf(frame: bytes) -> Update | None:
-    number = wire.integer(frame, TYPE)
-    if not frame or number >= len(KINDS):
-        return None
-    traded = {
-        wire.text(entry, KEY): _traded(feed)
-        for entry in wire.submessages(frame, FEEDS)
-        for feed in wire.submessages(entry, VALUE)
-    }
-    return Update(KINDS[number], traded)
+    number, traded = 0, {}
+    for field, value in wire.fields(frame):
+        if field == TYPE and isinstance(value, int):
+            number = value
+        elif field == FEEDS and isinstance(value, bytes):
+            entry = wire.last(value)
+            traded[wire.inner(entry, KEY).decode()] = _traded(wire.inner(entry, VALUE))
+    return Update(KINDS[number], traded) if frame and number < len(KINDS) else None
 
 
 def _traded(feed: bytes) -> int:
-    return max((wire.integer(ltpc, LTT) for path in LTPC_PATHS for ltpc in _along(feed, path)), default=0)
-
-
-def _along(message: bytes, path: tuple[int, ...]) -> Iterator[bytes]:
-    """The messages at the end of a path of field numbers."""
-    if not path:
-        yield message
-        return
-    for inner in wire.submessages(message, path[0]):
-        yield from _along(inner, path[1:])
+    """The last trade: as such, or in a full feed of an instrument or an index, or beside greeks."""
+    held = wire.last(feed)
+    ltpc = wire.inner(held, PLAIN)
+    if not ltpc:
+        full = wire.last(wire.inner(held, FULL))
+        outer = wire.inner(full, MARKET) or wire.inner(full, INDEX) or wire.inner(held, GREEKS)
+        ltpc = wire.inner(wire.last(outer), LTPC)
+    return wire.integer(wire.last(ltpc), LTT)
 
 
 def _read_json(said: Mapping[str, Any]) -> Update:

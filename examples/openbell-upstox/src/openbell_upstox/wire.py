@@ -1,14 +1,15 @@
 """Reads protobuf's wire format, as far as Upstox uses it: a message is numbered fields.
 
-Seventy lines instead of a generated module and a runtime of several megabytes, for the
-three fields that a watch needs. Source: protobuf.dev, "Encoding".
+A watch needs the kind of a frame and the times of the last trades; Google's library would be one more
+package, with a generated module that must fit its version. Source: protobuf.dev, "Encoding".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
+WIDTHS = {FIXED64: 8, FIXED32: 4}
 LONGEST_VARINT = 10
 
 Value = int | bytes
@@ -26,33 +27,27 @@ def fields(message: bytes) -> Iterator[tuple[int, Value]]:
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)
-        number, kind = tag >> 3, tag & 7
-        if number == 0:
+        if tag < 8:
             raise BrokenMessage("a field has the number 0")
-        value, at = _value(message, at, kind)
-        yield number, value
+        value, at = _value(message, at, tag & 7)
+        yield tag >> 3, value
 
 
-def submessages(message: bytes, number: int) -> Iterator[bytes]:
-    """All that a message holds under this number; a map's entries are such messages as well."""
-    for found, value in fields(message):
-        if found == number and isinstance(value, bytes):
-            yield value
+def last(message: bytes) -> dict[int, Value]:
+    """The fields by number; of one that is repeated, the last, as protobuf has it."""
+    return dict(fields(message))
 
 
-def integer(message: bytes, number: int) -> int:
-    """The last integer under this number, 0 where there is none: proto3 leaves zeros out."""
-    found = [value for at, value in fields(message) if at == number and isinstance(value, int)]
-    return found[-1] if found else 0
+def inner(held: Mapping[int, Value], number: int) -> bytes:
+    """The bytes under a number: a message or a text; none where there is no such field."""
+    value = held.get(number, b"")
+    return value if isinstance(value, bytes) else b""
 
 
-def text(message: bytes, number: int) -> str:
-    """The last text under this number."""
-    found = list(submessages(message, number))
-    try:
-        return found[-1].decode() if found else ""
-    except UnicodeDecodeError:
-        raise BrokenMessage("a text is not UTF-8") from None
+def integer(held: Mapping[int, Value], number: int) -> int:
+    """The integer under a number; 0 where there is none, for proto3 leaves zeros out."""
+    value = held.get(number, 0)
+    return value if isinstance(value, int) else 0
 
 
 def _value(message: bytes, at: int, kind: int) -> tuple[Value, int]:
@@ -60,14 +55,10 @@ def _value(message: bytes, at: int, kind: int) -> tuple[Value, int]:
         return _varint(message, at)
     if kind == LENGTH:
         length, at = _varint(message, at)
-        return _take(message, at, length)
-    widths = {FIXED64: 8, FIXED32: 4}
-    if kind not in widths:
+    elif kind in WIDTHS:
+        length = WIDTHS[kind]
+    else:
         raise BrokenMessage(f"a field has the wire type {kind}")
-    return _take(message, at, widths[kind])
-
-
-def _take(message: bytes, at: int, length: int) -> tuple[bytes, int]:
     if at + length > len(message):
         raise BrokenMessage("it ends within a field")
     return message[at : at + length], at + length
