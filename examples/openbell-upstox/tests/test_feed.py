@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
-from openbell_upstox import pulse, stream
-from openbell_upstox.feed import FeedSettings, UpstoxFeed, pause_s
+from openbell_upstox import pulse, rest, stream
+from openbell_upstox.feed import FeedSettings, UpstoxFeed
+from openbell_upstox.pacing import pause_s
 from openbell_upstox.rest import Answer, Reply
 from openbell_upstox.simulator import Simulator
 from openbell_upstox.update import Kind, Update
@@ -18,6 +19,7 @@ from openbell_upstox.update import Kind, Update
 from agent.api import Expectation, Verdict
 from agent.testing import Bench, Exchange, FastClock, StateMachineContract, Trouble, running
 
+AUTHORIZE = "/v3/feed/market-data-feed/authorize"
 NIFTY, BANK = "NSE_INDEX|Nifty 50", "NSE_INDEX|Nifty Bank"
 
 
@@ -88,7 +90,7 @@ async def test_a_mute_stream_is_opened_anew_and_stays_stale_until_trades_come() 
         await simulator.control("feed", {"fault": "mute"})
         await until(bench, "STALE", "NO_TICKS")
         bench.reports.clear()
-        while simulator.asked("/v3/feed/market-data-feed/authorize") < 2:
+        while simulator.asked(AUTHORIZE) < 2:
             await bench.clock.sleep(1)
         assert not [report for report in bench.reports if report.state != "STALE"]
         await simulator.control("feed", {"fault": None})
@@ -111,9 +113,9 @@ async def test_an_open_stream_outlives_its_token_and_is_not_opened_again_without
         assert (await feed.probe()).state == "CONNECTED"
         await simulator.control("feed", {"fault": "drop"})
         await until(bench, "DISCONNECTED", "AWAITING_CREDENTIAL")
-        asked = simulator.asked("/v3/feed/market-data-feed/authorize")
+        asked = simulator.asked(AUTHORIZE)
         await bench.clock.sleep(15)
-        assert simulator.asked("/v3/feed/market-data-feed/authorize") == asked
+        assert simulator.asked(AUTHORIZE) == asked
         await simulator.control("feed", {"fault": None})
         credential.put(simulator.token())
         await until(bench, "CONNECTED", "TICKING")
@@ -124,6 +126,27 @@ async def test_a_refused_stream_has_the_token_doubted_and_not_refused() -> None:
         await simulator.control("feed", {"fault": "refuse"})
         await until(bench, "DISCONNECTED", "REFUSED")
         assert bench.credential("upstox").state.value.verdict is Verdict.DOUBTED
+
+
+async def test_a_good_token_to_which_the_stream_is_forbidden_is_tried_at_a_measured_pace() -> None:
+    async with desk() as (_, bench, simulator):
+        credential = bench.credential("upstox")
+
+        def find_good(state):
+            if state.verdict is Verdict.DOUBTED:
+                credential.accept(state.secret.generation, "profile")
+
+        await simulator.control("feed", {"fault": "refuse"})
+        await until(bench, "DISCONNECTED", "REFUSED")
+        asked = simulator.asked(AUTHORIZE)
+        credential.state.subscribe(find_good)
+        credential.accept(credential.state.value.secret.generation, "profile")
+        while simulator.asked(AUTHORIZE) == asked:
+            await bench.clock.sleep(1)
+        await bench.clock.sleep(10)
+        assert simulator.asked(AUTHORIZE) - asked <= 10
+        await simulator.control("feed", {"fault": None})
+        await until(bench, "CONNECTED", "TICKING")
 
 
 async def test_reconnect_opens_another_stream() -> None:
@@ -187,6 +210,13 @@ def test_time_alone_changes_nothing_before_the_next_look() -> None:
 def test_the_pauses_grow_to_half_a_minute_and_differ() -> None:
     assert [pause_s(failures, 1) for failures in (0, 1, 2, 3, 100)] == [0, 1, 2, 4, 30]
     assert pause_s(3, 0) == 2
+
+
+def test_a_wish_for_peace_is_kept_for_five_minutes_at_most() -> None:
+    for wished, pause in (("7", 7), ("99999", 300), ("soon", 30)):
+        with pytest.raises(stream.Refusal) as refused:
+            stream.address_in(rest.read(429, {}, wished), "https")
+        assert pause_s(1, 1, refused.value) == pause
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -86,10 +87,10 @@ async def approve(address):
 
 
 @asynccontextmanager
-async def desk(at, **more):
+async def desk(at, slow_s=0, **more):
     """A login at a simulated Upstox whose clock is ours."""
     clock = ManualClock(at)
-    simulator = Simulator(now=clock.now)
+    simulator = Simulator(now=lambda: clock.now() - timedelta(seconds=slow_s))
     await simulator.start()
     async with aiohttp.ClientSession() as session:
         bench = Bench(clock, session=session)
@@ -157,6 +158,38 @@ async def test_a_token_that_outlives_half_past_three_is_believed() -> None:
         await simulator.control("rest", {"fault": None})
         assert await said(login) == ("VALID", "VERIFIED")
         assert credential.state.value.usable is not None
+
+
+async def test_a_broker_whose_clock_is_slow_ends_the_token_by_its_rule_all_the_same() -> None:
+    async with desk(ROLLOVER - timedelta(minutes=1), slow_s=5) as (login, bench, _, _):
+        await log_in(login)
+        await bench.clock.advance(60)
+        assert await said(login) == ("VALID", "VERIFIED")
+        await bench.clock.advance(10)
+        assert await said(login) == ("EXPIRED", "ROLLOVER")
+        assert await said(login) == ("EXPIRED", "ROLLOVER")
+
+
+async def test_a_long_lived_token_that_ends_at_noon_was_rejected_and_stays_so() -> None:
+    async with desk(EVENING) as (login, bench, credential, simulator):
+        credential.put(simulator.token(days=365))
+        await bench.clock.advance(timedelta(hours=16))
+        assert await said(login) == ("VALID", "VERIFIED")
+        await simulator.control("token", {"do": "expire"})
+        assert await said(login) == ("EXPIRED", "REJECTED")
+        await bench.clock.advance(600)
+        assert await said(login) == ("EXPIRED", "REJECTED")
+
+
+async def test_a_token_that_comes_while_the_former_is_asked_about_is_the_one_reported() -> None:
+    async with desk(EVENING) as (login, _, credential, simulator):
+        credential.put("dead")
+        probe = asyncio.ensure_future(login.probe())
+        while not simulator.asked("/v2/user/profile"):  # noqa: ASYNC110 - the server is in this very loop
+            await asyncio.sleep(0)
+        credential.put(simulator.token())
+        report = await probe
+        assert (report.state, report.reason) == ("VALID", "VERIFIED")
 
 
 async def test_verify_asks_at_once_and_counts_the_time_without_a_word() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.api import RegisterMachine, hookimpl
 
-from . import feed, login, pulse
+from . import feed, login, pulse, token
 
 openbell_api = 1
 
@@ -16,8 +16,8 @@ def openbell_state_machines(register: RegisterMachine) -> None:
         login.UpstoxLogin,
         settings=login.LoginSettings,
         role="auth",
-        states=login.State,
-        reasons=login.Reason,
+        states=token.State,
+        reasons=token.Reason,
         actions=[login.VERIFY],
     )
     register(

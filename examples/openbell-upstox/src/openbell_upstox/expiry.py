@@ -37,6 +37,9 @@ def next_look(now: datetime) -> datetime:
 
 
 def is_over(first_seen: datetime, proven_at: datetime | None, now: datetime) -> bool:
-    """Whether by the broker's rule a token is over: it is older than the latest end, and so is its proof."""
+    """Whether by the broker's rule a token is over: it is older than the latest end, and so is its proof.
+
+    That it was taken within the unsure minute proves nothing.
+    """
     end = last_end(now)
-    return first_seen < end and (proven_at is None or proven_at < end)
+    return first_seen < end and (proven_at is None or proven_at < end + UNSURE)

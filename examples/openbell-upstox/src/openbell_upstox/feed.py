@@ -14,28 +14,11 @@ from pydantic import Field
 
 from agent.api import ActionError, Context, Duration, Expectation, Report, Secret, Settings, Timer
 
-from . import pulse, rest, stream, update
-from .pulse import Pulse, Reason, State, Word
+from . import pacing, pulse, rest, stream, update
+from .pulse import MESSAGES, Pulse, Reason, State, Word
 
 RECONNECT = "reconnect"
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
-RATE_LIMIT_PAUSE_S = 30.0
 DATA_FRAMES = {aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT}
-
-MESSAGES = {
-    Reason.TICKING: "Trades come in",
-    Reason.IDLE: "Connected; no data is expected",
-    Reason.NO_TICKS: "Connected, and no trade comes in",
-    Reason.LAGGING: "Frames come in, and the last trades in them stand still",
-    Reason.PARTIAL: "Some of the watched instruments stand still",
-    Reason.OPENING: "The stream is being opened",
-    Reason.NETWORK: "The feed cannot be reached; trying again",
-    Reason.CLOSED_BY_PEER: "Upstox closed the stream; trying again",
-    Reason.RATE_LIMITED: "Upstox limits the rate; waiting",
-    Reason.REFUSED: "Upstox refused the token; the login machine is asked",
-    Reason.AWAITING_CREDENTIAL: "There is no token that Upstox takes",
-}
-UNWANTED = "No data is expected, and there is no stream"
 
 Key = Annotated[str, Field(pattern=r"^[A-Z]+_[A-Z]+\|.+$")]
 
@@ -45,7 +28,7 @@ class FeedSettings(Settings):
 
     url: str = rest.LIVE
     instruments: Annotated[tuple[Key, ...], Field(min_length=1, max_length=100)] = ("NSE_INDEX|Nifty 50",)
-    stale_after: Duration = timedelta(seconds=10)
+    stale_after: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(seconds=10)
     credential: str = "upstox"
 
 
@@ -60,6 +43,7 @@ class UpstoxFeed:
         self._word: Word = (State.DISCONNECTED, Reason.AWAITING_CREDENTIAL)
         self._pulse: Pulse | None = None
         self._woken = asyncio.Event()
+        self._wished = False
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._timer: Timer | None = None
         self._ill_since: float | None = None
@@ -70,14 +54,13 @@ class UpstoxFeed:
 
     def _report(self) -> Report:
         state, reason = self._word
-        unwanted = state is State.DISCONNECTED and reason is Reason.IDLE
         ticked = self._pulse.ticked_at if self._pulse is not None else None
         age = {} if ticked is None else {"tick_age_s": max(0.0, self._context.clock.monotonic() - ticked)}
         return Report(
             state=state,
             reason=reason,
             observed_at=self._context.clock.now(),
-            message=UNWANTED if unwanted else MESSAGES[reason],
+            message=MESSAGES[reason],
             measures=age,
         )
 
@@ -86,7 +69,7 @@ class UpstoxFeed:
         if action != RECONNECT:
             raise ActionError(f"{self._context.name} does not know {action!r}; it knows {RECONNECT!r}")
         self._failures = 0
-        self._woken.set()
+        self._wish()
         if self._socket is None:
             return "There is no stream; it is opened as soon as it may be."
         self._drop(self._socket)
@@ -100,8 +83,10 @@ class UpstoxFeed:
         )
         try:
             while True:
-                pause_s = await self._live(await self._wanted())
-                await self._pause(pause_s)
+                secret = await self._wanted()
+                refusal = await self._live(secret)
+                pause_s = pacing.pause_s(self._failures, random.random(), refusal)
+                await self._pause(pause_s, secret.generation)
         finally:
             self._disarm()
             for end in endings:
@@ -119,8 +104,8 @@ class UpstoxFeed:
                 self._tell(State.DISCONNECTED, Reason.IDLE if quiet else Reason.AWAITING_CREDENTIAL)
             await self._woken.wait()
 
-    async def _live(self, secret: Secret) -> float:
-        """One stream, from its opening to its end; returns how long to wait before the next."""
+    async def _live(self, secret: Secret) -> stream.Refusal | None:
+        """One stream, from its opening to its end; returns why there was none, if so."""
         if self._word[0] is not State.STALE and not self._failures:
             self._tell(State.CONNECTING, Reason.OPENING)
         try:
@@ -130,26 +115,33 @@ class UpstoxFeed:
             self._tell(State.DISCONNECTED, refusal.reason)
             if refusal.is_token:
                 self._credential.doubt(secret.generation, "feed")
-            return self._wait_after(refusal)
+            return refusal
         self._credential.accept(secret.generation, "feed")
         await self._listen(socket)
-        return pause_s(self._failures, random.random())
+        return None
 
-    def _wait_after(self, refusal: stream.Refusal) -> float:
-        if refusal.retry_after_s is not None:
-            return refusal.retry_after_s
-        if refusal.reason is Reason.RATE_LIMITED:
-            return RATE_LIMIT_PAUSE_S
-        return pause_s(self._failures, random.random())
+    async def _pause(self, seconds: float, tried: str) -> None:
+        """Wait, unless there is another token or a wish; that the same token is good again is no reason.
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but no longer than until something is new: a token, a wish, another expectation."""
-        self._woken.clear()
+        Else a stream that is forbidden to a good token would be tried without end.
+        """
         try:
             async with self._context.clock.timeout(seconds):
-                await self._woken.wait()
+                while not self._wished and not self._has_other_than(tried):
+                    self._woken.clear()
+                    await self._woken.wait()
         except TimeoutError:
             return
+        finally:
+            self._wished = False
+
+    def _has_other_than(self, tried: str) -> bool:
+        secret = self._credential.state.value.usable
+        return secret is not None and secret.generation != tried
+
+    def _wish(self) -> None:
+        self._wished = True
+        self._woken.set()
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket, self._pulse = socket, pulse.begin(self._context.clock.monotonic())
@@ -172,7 +164,7 @@ class UpstoxFeed:
 
     def _expect(self, expectation: Expectation) -> None:
         """Another expectation: silence counts from now on, not from before the bell."""
-        self._woken.set()
+        self._wish()
         if self._socket is not None and self._pulse is not None:
             self._pulse = replace(self._pulse, since=self._context.clock.monotonic())
             self._consider()
@@ -187,7 +179,10 @@ class UpstoxFeed:
             self._failures = 0
         if (state, reason) != (State.CONNECTING, Reason.OPENING) or self._word[0] is not State.STALE:
             self._tell(state, reason)
-        self._ill_since = (self._ill_since or now) if state is State.STALE else None
+        if state is not State.STALE:
+            self._ill_since = None
+        elif self._ill_since is None:
+            self._ill_since = now
         drop_at = self._drop_at()
         if drop_at <= now:
             self._ill_since = None
@@ -219,11 +214,3 @@ class UpstoxFeed:
         if (state, reason) != self._word:
             self._word = (state, reason)
             self._context.report(self._report())
-
-
-def pause_s(failures: int, draw: float) -> float:
-    """How long to wait after so many failures in a row; the draw of 0 to 1 keeps a desk's feeds apart."""
-    if failures == 0:
-        return 0.0
-    full = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10))
-    return full * (0.5 + draw / 2)

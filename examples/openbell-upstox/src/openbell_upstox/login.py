@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
-from urllib.parse import urlencode
 
 from agent.api import (
     ActionError,
@@ -23,43 +21,15 @@ from agent.api import (
     Verdict,
 )
 
-from . import expiry, rest
+from . import expiry, oauth, rest
 from .rest import Answer, Reply
+from .token import MESSAGES, Reason, State
 
-DIALOG, TOKEN, PROFILE = (
-    "/v2/login/authorization/dialog",
-    "/v2/login/authorization/token",
-    "/v2/user/profile",
-)
+PROFILE = "/v2/user/profile"
 RETURN_URL = "return-url"
 VERIFY = "verify"
 WORDS = (Answer.ACCEPTED, Answer.REFUSED)
 """The answers that say something of the token."""
-CODE = re.compile(r"[A-Za-z0-9._-]{1,256}")
-
-
-class State(StrEnum):
-    VALID = "VALID"
-    EXPIRED = "EXPIRED"
-    REQUIRED = "REQUIRED"
-
-
-class Reason(StrEnum):
-    VERIFIED = "VERIFIED"
-    UNVERIFIED = "UNVERIFIED"
-    ROLLOVER = "ROLLOVER"
-    REJECTED = "REJECTED"
-    MISSING = "MISSING"
-
-
-MESSAGES = {
-    (State.VALID, Reason.VERIFIED): "Upstox takes the token",
-    (State.VALID, Reason.UNVERIFIED): "Upstox took the token, and gives no answer now",
-    (State.EXPIRED, Reason.ROLLOVER): "The token ended at 03:30, as every day: log in",
-    (State.EXPIRED, Reason.REJECTED): "Upstox refuses the token: log in",
-    (State.REQUIRED, Reason.MISSING): "There is no token: log in",
-    (State.REQUIRED, Reason.UNVERIFIED): "There is a token, and Upstox has not taken it yet",
-}
 
 
 class LoginSettings(Settings):
@@ -84,8 +54,11 @@ class UpstoxLogin:
         self._context = context
         self._credential = context.credential(settings.credential)
         self._seen = ""
+        self._proof: tuple[str, datetime | None] = ("", None)
         self._alarm: Timer | None = None
         self._unanswered_since: float | None = None
+
+    # -- when to ask --------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Ask for a probe when there is another token, when the feed doubts this one, and at 03:30."""
@@ -109,62 +82,67 @@ class UpstoxLogin:
         self._arm()
 
     def _look(self, state: CredentialState) -> None:
+        self._remember(state)
         generation = _generation(state)
         if generation != self._seen or state.verdict is Verdict.DOUBTED:
             self._seen = generation
             self._context.probe_soon()
 
+    def _remember(self, state: CredentialState) -> None:
+        """When this token was last proven: a later refusal or doubt takes the proof's place in the state."""
+        if state.verdict is Verdict.ACCEPTED:
+            self._proof = (_generation(state), state.judged_at)
+
+    # -- what to say --------------------------------------------------------------------------
+
     async def probe(self) -> Report:
         """What is known of the token; a token that was refused is never asked about again."""
         state = self._credential.state.value
+        self._remember(state)
         if state.secret is None:
             return self._say(State.REQUIRED, Reason.MISSING)
         if state.verdict is Verdict.REFUSED:
-            return self._say(State.EXPIRED, self._why(state, state.secret))
+            return self._say(State.EXPIRED, self._why(state.secret, state.judged_at))
         reply = await self._profile(state.secret.value)
         self._count(reply)
+        if _generation(self._credential.state.value) != state.secret.generation:
+            return await self.probe()  # another token came while Upstox was asked
         return self._judge(state.secret, reply)
 
     def _count(self, reply: Reply) -> None:
         """Since when Upstox has given no word."""
-        since = self._unanswered_since
-        now = self._context.clock.monotonic()
+        now, since = self._context.clock.monotonic(), self._unanswered_since
         self._unanswered_since = None if reply.answer in WORDS else now if since is None else since
 
     def _judge(self, secret: Secret, reply: Reply) -> Report:
         """Only Upstox's own word ends a token for good; without it, a token of yesterday counts as over."""
-        state = self._credential.state.value
-        if state.secret is None or state.secret.generation != secret.generation:
-            self._context.probe_soon()  # another token came while Upstox was asked
-            return self._say(State.REQUIRED, Reason.UNVERIFIED)
         if reply.answer is Answer.ACCEPTED:
             self._credential.accept(secret.generation, "profile")
             return self._say(State.VALID, Reason.VERIFIED, reply)
         if reply.answer is Answer.REFUSED:
-            why = self._why(state, secret)
             self._credential.refuse(secret.generation, "profile")
-            return self._say(State.EXPIRED, why, reply)
-        return self._presume(state, secret, reply)
+            return self._say(State.EXPIRED, self._why(secret, None), reply)
+        return self._presume(secret, reply)
 
-    def _presume(self, state: CredentialState, secret: Secret, reply: Reply) -> Report:
+    def _presume(self, secret: Secret, reply: Reply) -> Report:
         """What to say while Upstox gives no word: at night its services are closed."""
-        if expiry.is_over(secret.first_seen, _proven_at(state), self._context.clock.now()):
-            if state.verdict is not Verdict.DOUBTED:
+        verdict = self._credential.state.value.verdict
+        if self._why(secret, None) is Reason.ROLLOVER:
+            if verdict is not Verdict.DOUBTED:
                 self._credential.doubt(secret.generation, "03:30")
             return self._say(State.EXPIRED, Reason.ROLLOVER, reply)
-        known = State.VALID if state.verdict is Verdict.ACCEPTED else State.REQUIRED
+        known = State.VALID if verdict is Verdict.ACCEPTED else State.REQUIRED
         return self._say(known, Reason.UNVERIFIED, reply)
 
-    def _why(self, state: CredentialState, secret: Secret) -> Reason:
-        """Why Upstox refuses a token: by its rule, or out of turn."""
-        judged_at = state.judged_at if state.verdict is Verdict.REFUSED else None
-        over = expiry.is_over(secret.first_seen, _proven_at(state), judged_at or self._context.clock.now())
+    def _why(self, secret: Secret, ended_at: datetime | None) -> Reason:
+        """Why a token is over, now or then: by Upstox's rule, or out of turn."""
+        generation, proven_at = self._proof
+        at = ended_at or self._context.clock.now()
+        over = expiry.is_over(secret.first_seen, proven_at if generation == secret.generation else None, at)
         return Reason.ROLLOVER if over else Reason.REJECTED
 
     def _say(self, state: State, reason: Reason, reply: Reply | None = None) -> Report:
-        now = self._context.clock.now()
-        since = self._unanswered_since
-        measures = {} if since is None else {"unanswered_s": self._context.clock.monotonic() - since}
+        now, since = self._context.clock.now(), self._unanswered_since
         attributes = {"broker": reply.answer.value, "code": reply.code} if reply is not None else {}
         return Report(
             state=state,
@@ -173,11 +151,16 @@ class UpstoxLogin:
             message=MESSAGES[state, reason],
             next_change_at=expiry.next_end(now) if state is State.VALID else None,
             attributes={name: value for name, value in attributes.items() if value},
-            measures=measures,
+            measures={} if since is None else {"unanswered_s": self._context.clock.monotonic() - since},
         )
 
     async def _profile(self, token: str) -> Reply:
-        return await rest.ask(self._context, "GET", self._settings.url + PROFILE, token)
+        """Upstox's word on a token; a 200 without a profile is somebody else's."""
+        reply = await rest.ask(self._context, "GET", self._settings.url + PROFILE, token)
+        is_word = reply.answer is not Answer.ACCEPTED or isinstance(reply.said.get("data"), dict)
+        return reply if is_word else replace(reply, answer=Answer.BROKEN)
+
+    # -- what can be done ---------------------------------------------------------------------
 
     async def act(self, action: str) -> str:
         """Do `verify`."""
@@ -203,19 +186,11 @@ class UpstoxLogin:
         """Upstox's page. The exchange must name the same return address, so that it is kept."""
         address = self._settings.redirect_url or return_url
         self._context.store.put(RETURN_URL, address)
-        query = {
-            "response_type": "code",
-            "client_id": self._settings.client_id,
-            "redirect_uri": address,
-            "state": state,
-        }
-        return f"{self._settings.url}{DIALOG}?{urlencode(query)}"
+        return oauth.page(self._settings.url, self._settings.client_id, address, state)
 
     async def complete(self, query: Mapping[str, str]) -> str:
         """Exchange the code, which Upstox takes once only."""
-        code = query.get("code", "")
-        if not CODE.fullmatch(code):
-            raise LoginError("The login was cancelled at Upstox. Nothing has changed; log in again.")
+        code = oauth.code_in(query)
         address = self._settings.redirect_url or self._context.store.get(RETURN_URL)
         if address is None:
             raise LoginError("This login was not begun here. Nothing has changed; log in again.")
@@ -226,17 +201,8 @@ class UpstoxLogin:
             "redirect_uri": address,
             "grant_type": "authorization_code",
         }
-        reply = await rest.ask(self._context, "POST", self._settings.url + TOKEN, data=form)
-        return await self._keep(self._token_in(reply))
-
-    def _token_in(self, reply: Reply) -> str:
-        token, user = reply.said.get("access_token"), reply.said.get("user_id")
-        if reply.answer is not Answer.ACCEPTED or not isinstance(token, str) or not token:
-            why = " ".join(filter(None, (reply.answer, reply.code)))
-            raise LoginError(f"Upstox gave no token ({why}). Nothing has changed; log in again.")
-        if self._settings.user_id is not None and user != self._settings.user_id:
-            raise LoginError("This is another user's account. Nothing has changed; log in as `user_id`.")
-        return token
+        reply = await rest.ask(self._context, "POST", self._settings.url + oauth.TOKEN, data=form)
+        return await self._keep(oauth.token_in(reply, self._settings.user_id))
 
     async def _keep(self, token: str) -> str:
         try:
@@ -250,7 +216,3 @@ class UpstoxLogin:
 
 def _generation(state: CredentialState) -> str:
     return state.secret.generation if state.secret is not None else ""
-
-
-def _proven_at(state: CredentialState) -> datetime | None:
-    return state.judged_at if state.verdict is Verdict.ACCEPTED else None

@@ -33,6 +33,20 @@ class Reason(StrEnum):
     AWAITING_CREDENTIAL = "AWAITING_CREDENTIAL"
 
 
+MESSAGES = {
+    Reason.TICKING: "Trades come in",
+    Reason.IDLE: "No data is expected",
+    Reason.NO_TICKS: "Connected, and no trade comes in",
+    Reason.LAGGING: "Frames come in, and the last trades in them stand still",
+    Reason.PARTIAL: "Some of the watched instruments stand still",
+    Reason.OPENING: "The stream is being opened",
+    Reason.NETWORK: "The feed cannot be reached; trying again",
+    Reason.CLOSED_BY_PEER: "Upstox closed the stream; trying again",
+    Reason.RATE_LIMITED: "Upstox limits the rate; waiting",
+    Reason.REFUSED: "Upstox refused the token; the login machine is asked",
+    Reason.AWAITING_CREDENTIAL: "There is no token that Upstox takes",
+}
+
 Word = tuple[State, Reason]
 
 

@@ -14,8 +14,11 @@ from agent.api import Context
 
 LIVE = "https://api.upstox.com"
 PATIENCE_S = 5.0
+LONGEST_WISH_S = 300.0
+"""A broker that wishes to be left alone for longer is asked again all the same."""
 
 ERROR_CODE = re.compile(r"UDAPI\d{1,9}")
+DIGITS = re.compile(r"[0-9]{1,9}")
 CLOSED_CODES = {"UDAPI100072", "UDAPI100074"}
 """The services are closed from midnight until half past five in the morning."""
 
@@ -67,7 +70,7 @@ def read(status: int, said: Mapping[str, Any], retry_after: str = "") -> Reply:
     answer = Answer.CLOSED if code in CLOSED_CODES else ANSWERS.get(status, Answer.BROKEN)
     if answer is Answer.ACCEPTED and not said:
         answer = Answer.BROKEN
-    wished_s = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 6 else None
+    wished_s = min(float(retry_after), LONGEST_WISH_S) if DIGITS.fullmatch(retry_after) else None
     return Reply(answer, said, code, wished_s)
 
 
