@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -19,31 +20,23 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "openbell-upstox"
 JUST_BEFORE = "2026-11-24T03:29:57+05:30"
 THE_END = datetime.fromisoformat("2026-11-24T03:30:00+05:30")
 
-CONFIGURATION = """
+DESK = """
 name = "upstox-desk"
 environment = "simulated"
-[plugins]
-enable = ["upstox"]
-[credentials.upstox]
-source = "file"
-path = "data/upstox-token"
 [machines.market]
 kind = "market"
 segment = "NSE_EQ"
-[machines.login]
-kind = "upstox-login"
-client_id = "demo"
-client_secret = "demo-secret"
-url = "{url}"
-every = "1m"
-[machines.feed]
-kind = "upstox-feed"
-url = "{url}"
-stale_after = "5s"
-expect = {{ LIVE = "data", PRE_OPEN = "connection", CLOSED = "data" }}
 [readiness]
-require = {{ auth = ["VALID"], feed = ["CONNECTED"] }}
+require = { auth = ["VALID"], feed = ["CONNECTED"] }
 """
+
+
+def configuration(upstox: str) -> str:
+    """The package's own sample, for a desk that wants data at night as well."""
+    sample = (EXAMPLE / "sample.toml").read_text()
+    return DESK + sample.replace("http://127.0.0.1:9100", upstox).replace(
+        'CLOSED = "nothing"', 'CLOSED = "data"'
+    )
 
 
 @pytest.fixture(scope="module")
@@ -82,27 +75,30 @@ async def test_a_token_dies_at_half_past_three_and_a_login_brings_the_desk_back(
 ) -> None:
     folder = tmp_path / "desk"
     folder.mkdir()
-    (folder / "agent.toml").write_text(CONFIGURATION.format(url=upstox))
+    (folder / "agent.toml").write_text(configuration(upstox))
     desk = await open_desk(LIVE, environment=installed)
     assert (await desk.code("AUTH_REQUIRED"))["action"]["kind"] == "login"
     await desk.login()
     document = await desk.live()
     assert document["tradable"]
-    assert document["machines"]["feed"]["reason"] == "TICKING"
+    assert document["machines"]["upstox-feed"]["reason"] == "TICKING"
     assert await desk.program.stop() == 0
 
     async with desk.session.post(f"{upstox}/sim/clock", json={"at": JUST_BEFORE}) as answer:
         assert answer.status == 200
     night = await open_desk(JUST_BEFORE, environment=installed)
-    over = await night.until(lambda d: d["machines"]["login"]["reason"] == "ROLLOVER")
-    login = over["machines"]["login"]
+    over = await night.until(lambda d: d["machines"]["upstox-login"]["reason"] == "ROLLOVER")
+    login = over["machines"]["upstox-login"]
     assert (over["code"], login["state"]) == ("AUTH_REQUIRED", "EXPIRED")
     assert datetime.fromisoformat(login["observed_at"]) >= THE_END
     await night.login()
-    back = await night.until(lambda d: d["ready"] and d["machines"]["feed"]["reason"] == "TICKING")
-    assert back["machines"]["login"]["reason"] == "VERIFIED"
+    back = await night.until(lambda d: d["ready"] and d["machines"]["upstox-feed"]["reason"] == "TICKING")
+    assert back["machines"]["upstox-login"]["reason"] == "VERIFIED"
     assert back["code"] == "CLOSED"
     assert await night.program.stop() == 0
+    token = (folder / "data" / "upstox-token").read_text().strip()
+    said = "".join(desk.program.output + night.program.output)
+    assert not [secret for secret in (token, "demo-secret", "/feed/") if secret in said + json.dumps(back)]
 
 
 async def test_it_keeps_every_contract(start: Any, installed: dict[str, str]) -> None:

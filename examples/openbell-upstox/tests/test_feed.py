@@ -80,13 +80,13 @@ async def test_a_stream_of_json_is_read_as_well() -> None:
 
 
 async def test_frames_whose_trades_stand_still_are_no_data() -> None:
-    async with desk("20s") as (_, bench, simulator):
+    async with desk("10s") as (_, bench, simulator):
         await simulator.control("feed", {"fault": "freeze"})
         await until(bench, "STALE", "LAGGING")
 
 
 async def test_a_mute_stream_is_opened_anew_and_stays_stale_until_trades_come() -> None:
-    async with desk("20s") as (_, bench, simulator):
+    async with desk("10s") as (_, bench, simulator):
         await simulator.control("feed", {"fault": "mute"})
         await until(bench, "STALE", "NO_TICKS")
         bench.reports.clear()

@@ -170,6 +170,15 @@ async def test_a_broker_whose_clock_is_slow_ends_the_token_by_its_rule_all_the_s
         assert await said(login) == ("EXPIRED", "ROLLOVER")
 
 
+async def test_a_broker_whose_clock_is_fast_ends_it_by_its_rule_as_well() -> None:
+    async with desk(ROLLOVER - timedelta(minutes=10), slow_s=-5) as (login, bench, _, _):
+        await log_in(login)
+        await bench.clock.advance(timedelta(minutes=10) - timedelta(seconds=3))
+        assert await said(login) == ("EXPIRED", "ROLLOVER")
+        await bench.clock.advance(3600)
+        assert await said(login) == ("EXPIRED", "ROLLOVER")
+
+
 async def test_a_long_lived_token_that_ends_at_noon_was_rejected_and_stays_so() -> None:
     async with desk(EVENING) as (login, bench, credential, simulator):
         credential.put(simulator.token(days=365))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time, timedelta, timezone
 MUMBAI = timezone(timedelta(hours=5, minutes=30), "IST")
 ENDS_AT = time(3, 30)
 UNSURE = timedelta(minutes=1)
-"""For so long after it the broker may still take a token: its clock is not ours."""
+"""For so long before and after it the broker may think otherwise: its clock is not ours."""
 UNSURE_EVERY = timedelta(seconds=10)
 
 

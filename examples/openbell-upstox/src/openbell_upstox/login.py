@@ -102,7 +102,7 @@ class UpstoxLogin:
         if state.secret is None:
             return self._say(State.REQUIRED, Reason.MISSING)
         if state.verdict is Verdict.REFUSED:
-            return self._say(State.EXPIRED, self._why(state.secret, state.judged_at))
+            return self._say(State.EXPIRED, self._why_refused(state.secret, state.judged_at))
         reply = await self._profile(state.secret.value)
         self._count(reply)
         if _generation(self._credential.state.value) != state.secret.generation:
@@ -121,25 +121,27 @@ class UpstoxLogin:
             return self._say(State.VALID, Reason.VERIFIED, reply)
         if reply.answer is Answer.REFUSED:
             self._credential.refuse(secret.generation, "profile")
-            return self._say(State.EXPIRED, self._why(secret, None), reply)
+            return self._say(State.EXPIRED, self._why_refused(secret, None), reply)
         return self._presume(secret, reply)
 
     def _presume(self, secret: Secret, reply: Reply) -> Report:
         """What to say while Upstox gives no word: at night its services are closed."""
         verdict = self._credential.state.value.verdict
-        if self._why(secret, None) is Reason.ROLLOVER:
+        if self._is_over(secret, self._context.clock.now()):
             if verdict is not Verdict.DOUBTED:
                 self._credential.doubt(secret.generation, "03:30")
             return self._say(State.EXPIRED, Reason.ROLLOVER, reply)
         known = State.VALID if verdict is Verdict.ACCEPTED else State.REQUIRED
         return self._say(known, Reason.UNVERIFIED, reply)
 
-    def _why(self, secret: Secret, ended_at: datetime | None) -> Reason:
-        """Why a token is over, now or then: by Upstox's rule, or out of turn."""
+    def _why_refused(self, secret: Secret, refused_at: datetime | None) -> Reason:
+        """Why Upstox refuses a token, now or then: by its rule, by its own clock, or out of turn."""
+        at = refused_at or self._context.clock.now()
+        return Reason.ROLLOVER if self._is_over(secret, at + expiry.UNSURE) else Reason.REJECTED
+
+    def _is_over(self, secret: Secret, at: datetime) -> bool:
         generation, proven_at = self._proof
-        at = ended_at or self._context.clock.now()
-        over = expiry.is_over(secret.first_seen, proven_at if generation == secret.generation else None, at)
-        return Reason.ROLLOVER if over else Reason.REJECTED
+        return expiry.is_over(secret.first_seen, proven_at if generation == secret.generation else None, at)
 
     def _say(self, state: State, reason: Reason, reply: Reply | None = None) -> Report:
         now, since = self._context.clock.now(), self._unanswered_since

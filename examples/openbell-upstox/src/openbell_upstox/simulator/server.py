@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from enum import StrEnum
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -16,26 +13,16 @@ from aiohttp import web
 from agent.api import SystemClock
 
 from . import frames
+from .stream import Fault, Streams
 from .tokens import Tokens
 
 CLIENT_ID, CLIENT_SECRET = "demo", "demo-secret"
-BEAT_S = 0.2
-PACE = SystemClock()
 
 PAGE = """<!doctype html><title>Simulated Upstox</title><h1>Simulated Upstox</h1>
 <form>{fields}<button name="approve" value="1">Log in as DEMO01</button></form>"""
 
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Fault(StrEnum):
-    """What the simulated feed can be made to do."""
-
-    MUTE = "mute"
-    FREEZE = "freeze"
-    REFUSE = "refuse"
-    DROP = "drop"
 
 
 class Simulator:
@@ -50,16 +37,17 @@ class Simulator:
         client_secret: str = CLIENT_SECRET,
     ) -> None:
         self._port = port
-        self._now = now or SystemClock().now
+        self._clock = now or SystemClock().now
         self._client_secret = client_secret
-        self._frame = frames.in_json if as_json else frames.protobuf
         self._tokens = Tokens()
-        self._fault: Fault | None = None
         self._is_closed = False
-        self._streams: set[web.WebSocketResponse] = set()
+        self._streams = Streams(frames.in_json if as_json else frames.protobuf, self._now)
         self._requests: Counter[str] = Counter()
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.1)
         self.url = ""
+
+    def _now(self) -> datetime:
+        return self._clock()
 
     async def start(self) -> None:
         await self._runner.setup()
@@ -67,7 +55,7 @@ class Simulator:
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:
-        await self._drop()
+        await self._streams.drop()
         await self._runner.cleanup()
 
     def token(self, days: int = 0) -> str:
@@ -141,7 +129,7 @@ class Simulator:
     async def _authorize(self, request: web.Request) -> web.StreamResponse:
         if refused := self._refused(request):
             return refused
-        if self._fault is Fault.REFUSE:
+        if self._streams.fault is Fault.REFUSE:
             return refusal(403, "UDAPI100000", "Forbidden")
         address = f"ws://{request.host}/feed/{self._tokens.give_address()}"
         return web.json_response({"status": "success", "data": {"authorized_redirect_uri": address}})
@@ -151,44 +139,7 @@ class Simulator:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if not self._tokens.take_address(request.match_info["ticket"]):
             return refusal(403, "UDAPI100000", "This address was used")
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        self._streams.add(socket)
-        try:
-            await self._send(socket, "market_info", [])
-            keys = json.loads(await socket.receive_bytes())["data"]["instrumentKeys"]
-            await self._send(socket, "initial_feed", keys, self._now() - timedelta(hours=8))
-            await self._beat(socket, keys)
-        except (ConnectionError, TypeError, ValueError):
-            pass  # the client went, or wished for what there is not
-        finally:
-            self._streams.discard(socket)
-        return socket
-
-    async def _beat(self, socket: web.WebSocketResponse, keys: list[str]) -> None:
-        """Trades; while mute, the pings alone that Upstox sends when there is nothing to stream."""
-        listener = asyncio.ensure_future(socket.receive())
-        traded = self._now()
-        try:
-            while not socket.closed and not listener.done():
-                if self._fault is Fault.MUTE:
-                    await socket.ping()
-                else:
-                    traded = traded if self._fault is Fault.FREEZE else self._now()
-                    await self._send(socket, "live_feed", keys, traded)
-                await PACE.sleep(BEAT_S)
-        finally:
-            listener.cancel()
-
-    async def _send(
-        self, socket: web.WebSocketResponse, kind: str, keys: list[str], traded: datetime | None = None
-    ) -> None:
-        now = self._now()
-        frame = self._frame(kind, dict.fromkeys(keys, _ms(traded or now)), _ms(now))
-        await (socket.send_str(frame) if isinstance(frame, str) else socket.send_bytes(frame))
-
-    async def _drop(self) -> None:
-        await asyncio.gather(*(socket.close(code=1012) for socket in set(self._streams)))
+        return await self._streams.serve(request)
 
     # -- control ------------------------------------------------------------------------------
 
@@ -196,7 +147,7 @@ class Simulator:
         return web.json_response(
             {
                 "now": self._now().isoformat(),
-                "fault": self._fault,
+                "fault": self._streams.fault,
                 "streams": len(self._streams),
                 "requests": dict(self._requests),
             }
@@ -217,12 +168,12 @@ class Simulator:
         elif what == "rest":
             self._is_closed = _one_of(wish.get("fault"), "closed") is not None
         elif what == "clock":
-            self._now = SystemClock(datetime.fromisoformat(wish.get("at") or "")).now
+            self._clock = SystemClock(datetime.fromisoformat(wish.get("at") or "")).now
         else:
             fault = wish.get("fault")
-            self._fault = None if fault is None else Fault(fault)
-            if self._fault in (Fault.DROP, Fault.REFUSE):
-                await self._drop()
+            self._streams.fault = None if fault is None else Fault(fault)
+            if self._streams.fault in (Fault.DROP, Fault.REFUSE):
+                await self._streams.drop()
 
 
 def refusal(status: int, code: str, message: str) -> web.Response:
@@ -235,7 +186,3 @@ def _one_of(word: str | None, known: str) -> str | None:
     if word not in (None, known):
         raise ValueError(f"expected {known!r} or null, found {word!r}")
     return word
-
-
-def _ms(instant: datetime) -> int:
-    return int(instant.timestamp() * 1000)
