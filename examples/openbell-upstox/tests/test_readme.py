@@ -1,8 +1,9 @@
-"""The README knows every state, reason, option, answer and fault, and the sample's tables are whole."""
+"""The README knows every state, reason, option, answer and fault; the sample is whole; `agent.api` is enough."""
 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -48,3 +49,13 @@ def test_the_sample_is_taken(machine, settings) -> None:
     table = tomllib.loads((FOLDER / "sample.toml").read_text())["machines"][f"upstox-{machine}"]
     own = {key: value for key, value in table.items() if key in settings.model_fields}
     assert settings.model_validate(own).url == "http://127.0.0.1:9100"
+
+
+def test_the_package_uses_nothing_of_openbell_but_its_api() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (FOLDER / "src").rglob("*.py")]
+    used = {
+        name
+        for text in sources
+        for name in re.findall(r"^(?:from|import) ((?:agent|plugins)\S*)", text, re.M)
+    }
+    assert used == {"agent.api"}
