@@ -1,4 +1,4 @@
-"""The README knows every state, reason, option, answer and fault; the sample is whole; `agent.api` is enough."""
+"""The README has every word that the plugin says; the sample is whole; `agent.api` is enough."""
 
 from __future__ import annotations
 
@@ -56,6 +56,6 @@ def test_the_package_uses_nothing_of_openbell_but_its_api() -> None:
     used = {
         name
         for text in sources
-        for name in re.findall(r"^(?:from|import) ((?:agent|plugins)\S*)", text, re.M)
+        for name in re.findall(r"^(?:from|import) ((?:agent|plugins)\S*)", text, re.MULTILINE)
     }
     assert used == {"agent.api"}
