@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr, WithJsonSchema
 
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -49,6 +49,32 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
 ]
 """A span of time, written as in `"10s"`."""
+
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(MB|GB|TB)")
+_BYTES = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def parse_size(text: object) -> int:
+    """`"500MB"` or `"1.5GB"` to bytes. Raises `ValueError` with the remedy."""
+    found = _SIZE.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError('expected a size such as "500MB" or "2GB"')
+    return round(float(found[1]) * _BYTES[found[2]])
+
+
+def format_size(size: int) -> str:
+    """Bytes for people, in MB or GB of a thousand: `"12.3MB"`."""
+    unit = "GB" if size >= _BYTES["GB"] else "MB"
+    return f"{size / _BYTES[unit]:.1f}".removesuffix(".0") + unit
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(format_size, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_SIZE.pattern}$", "examples": ["500MB", "2GB"]}),
+]
+"""Bytes, written as in `"500MB"`."""
 
 SecretText = SecretStr
 """A text that never shows itself; `get_secret_value()` has it."""

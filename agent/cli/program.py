@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": "agent.cli.explain:explain",
     "silence": "agent.cli.silence:silence",
     "ack": "agent.cli.ack:ack",
+    "db": "agent.cli.db:db",
     "backtest": "agent.cli.backtest:backtest",
     "simulate": "agent.cli.simulate:simulate",
 }

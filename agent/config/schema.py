@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from agent.config.credentials import CredentialSettings
 from agent.config.origin import Origin
 from agent.model import Expectation, Severity
-from agent.settings import Duration, SecretText, Settings
+from agent.settings import Duration, SecretText, Settings, Size, format_size
 
 NAME = r"^[a-z][a-z0-9_-]{0,39}$"
 
@@ -21,6 +21,9 @@ Name = Annotated[str, StringConstraints(pattern=NAME)]
 """Of a machine, a notifier, a credential, a rule: lower case, digits, `-` and `_`."""
 
 States = list[str]
+
+LEAST_BYTES = 10_000_000
+"""Of a journal that can hold a day or two."""
 
 Bound = Annotated[str, StringConstraints(pattern=r"^(<=|>=|<|>) *-?[0-9]+(\.[0-9]+)?$")]
 """A sign and a number."""
@@ -228,6 +231,26 @@ class DeadManTable(Settings):
         return url
 
 
+class StoreTable(Settings):
+    """`[store]`: how long the journal keeps what, and how large it may be."""
+
+    keep: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=400)
+    """Transitions and incidents."""
+    keep_notices: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=30)
+    """After their end."""
+    keep_reports: Annotated[Duration, Field(ge=timedelta(hours=1))] = timedelta(days=30)
+    """For `openbell backtest`; they are nearly all of the journal."""
+    max_size: Size = Field(default="500MB", validate_default=True)
+    """Beyond it the oldest reports go earlier, then notices, then transitions."""
+
+    @field_validator("max_size")
+    @classmethod
+    def _is_enough_to_begin_with(cls, max_size: int) -> int:
+        if max_size < LEAST_BYTES:
+            raise ValueError(f'expected at least "{format_size(LEAST_BYTES)}"')
+        return max_size
+
+
 class QuietTable(Settings):
     """`quiet` of a `[[route]]`: the hours of every day in which what is not critical waits."""
 
@@ -287,6 +310,7 @@ class AgentSettings(Settings):
     """The folder for the journal and the control token, beside this file."""
     startup_grace: Duration = timedelta(seconds=5)
     server: Server = Server()
+    store: StoreTable = StoreTable()
     simulator: EmbeddedSimulator = EmbeddedSimulator()
     plugins: Plugins = Plugins()
     credentials: dict[Name, CredentialSettings] = {}

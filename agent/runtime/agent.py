@@ -45,6 +45,7 @@ from agent.runtime.supervision import Supervisor
 from agent.runtime.wellbeing import Wellbeing
 from agent.store import snapshot
 from agent.store.journal import Journal
+from agent.store.keeping import Keeping
 from agent.store.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -263,6 +264,7 @@ class Agent:
         self.wellbeing.probers = self.machines.probers
         self.wellbeing.credential_troubles = self.credentials.troubles
         self.wellbeing.journal_loss = lambda: self.journal.loss
+        self.wellbeing.journal_bytes = lambda: self.journal.size_bytes
         self.wellbeing.changed = self._check_self
         self.conduct.changed = self._check_self
         self._watch_conduct()
@@ -405,6 +407,7 @@ class Agent:
             hurry=self.journal.hurry,
             look=self._look,
             renew=self._renew,
+            prune=self._prune,
         )
         await reconcile(self.clock, turns)
 
@@ -424,3 +427,13 @@ class Agent:
     def _renew(self) -> None:
         if self.line.is_well and self.wellbeing.is_storing:
             self.publisher.renew(self.clock.now())
+
+    def _prune(self) -> None:
+        table = self.blueprint.settings.store
+        keeping = Keeping(
+            history=table.keep,
+            notices=table.keep_notices,
+            reports=table.keep_reports,
+            max_bytes=table.max_size,
+        )
+        self.journal.prune(keeping.limits(self.clock.now()))

@@ -20,9 +20,6 @@ from agent.errors import ActionError, StoreError
 from agent.model import Notice, NoticeType
 from agent.store.journal import Entry, Journal
 
-KEPT = timedelta(days=30)
-"""So long a letter that has ended is listed; forgotten at the next start."""
-
 
 class Posting:
     """All letters of one agent. `stored` hears how each write to the journal went."""
@@ -127,7 +124,6 @@ class Posting:
         for address, sent_at in self._journal.delivered_last:
             if address.notifier in self.senders and sent_at <= now:
                 self.senders[address.notifier].remember(address.recipient, sent_at)
-        self._journal.append(Entry(forget_before=now - KEPT, written=self._stored))
         self._hand_out(self._journal.take_waiting())
 
     def resume(self) -> None:

@@ -14,13 +14,15 @@ log = logging.getLogger(__name__)
 RECONCILE_S = 5.0
 RENEW_EVERY = 2
 """The document is renewed at every second turn."""
+PRUNE_EVERY = 120
+"""Some seconds after the start, and then every ten minutes, the journal forgets what is old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
     """What a turn has others do: `lag` hears how late it is in milliseconds, `shift` of a step of the
     wall clock, `hurry` finds a disk that hangs, `look` derives the agent's own health, and with it
-    tries a journal that cannot be written.
+    tries a journal that cannot be written; `prune` has it forget.
     """
 
     lag: Callable[[float], None]
@@ -28,6 +30,7 @@ class Turns:
     hurry: Callable[[], None]
     look: Callable[[], None]
     renew: Callable[[], None]
+    prune: Callable[[], None]
 
 
 async def reconcile(clock: SystemClock, turns: Turns) -> None:
@@ -46,3 +49,5 @@ async def reconcile(clock: SystemClock, turns: Turns) -> None:
         turns.look()
         if turn % RENEW_EVERY == 0:
             turns.renew()
+        if turn % PRUNE_EVERY == 1:
+            turns.prune()

@@ -40,6 +40,7 @@ class Wellbeing:
         self.credential_troubles: Callable[[], Mapping[str, str]] = dict
         self.deadman: DeadMan | None = None
         self.journal_loss: Callable[[], str | None] = lambda: None
+        self.journal_bytes: Callable[[], int] = lambda: 0
         self.changed: Callable[[], None] = lambda: None
 
     @property
@@ -146,6 +147,7 @@ class Wellbeing:
         counts = [prober.counts for prober in self.probers]
         return {
             "loop_lag_ms": round(self.loop_lag_ms, 1),
+            "journal_bytes": float(self.journal_bytes()),
             "probes": float(sum(one.runs for one in counts)),
             "probes_merged": float(sum(one.merged for one in counts)),
             "probes_failed": float(sum(one.failed for one in counts)),

@@ -9,6 +9,7 @@ from datetime import datetime
 from agent.alerts.letters import Letter
 from agent.errors import StoreError
 from agent.model import Incident, Transition
+from agent.store.keeping import Limits
 from agent.store.rows import Deed, Received
 
 
@@ -22,8 +23,8 @@ class Entry:
     reports: tuple[Received, ...] = ()
     letters: tuple[Letter, ...] = ()
     deeds: tuple[Deed, ...] = ()
-    forget_before: datetime | None = None
-    """Letters that ended before this instant are no longer kept."""
+    limits: Limits | None = None
+    """What lies beyond them is forgotten, some time later and little by little."""
     written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)
     """Called on the event loop once the entry is on disk, or with the error that keeps it off. What
     a bad disk keeps off is written later by itself, but for its reports, and not told again."""

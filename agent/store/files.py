@@ -6,7 +6,7 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.store.migrations import migrate
+from agent.store.migrations import bring_forward
 from agent.store.troubles import is_damage
 
 SYNCHRONOUS = "FULL"
@@ -14,6 +14,9 @@ SYNCHRONOUS = "FULL"
 
 WRITES = ("-wal", "-shm")
 """What SQLite keeps beside the file while it is in use."""
+
+WAL_BYTES = 8 * 2**20
+"""A `-wal` that has grown longer, behind a long reader say, is cut when its content is in the file."""
 
 Identity = tuple[object, object]
 """Which files a path leads to: the journal, and its `-wal`."""
@@ -24,8 +27,11 @@ def connect(path: Path, patience_s: float, *, make: bool = True) -> sqlite3.Conn
     uri = f"{path.absolute().as_uri()}?mode={'rwc' if make else 'rw'}"
     connection = sqlite3.connect(uri, timeout=patience_s, isolation_level=None, uri=True)
     try:
+        if make:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts for a new file
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     except BaseException:
         connection.close()
         raise
@@ -40,7 +46,7 @@ def open_file(path: Path, patience_s: float, *, is_doubtful: bool) -> sqlite3.Co
     """
     connection = connect(path, patience_s)
     try:
-        migrate(connection)
+        bring_forward(connection, path)
         if is_doubtful:
             checkpoint(connection)
     except BaseException:
@@ -75,6 +81,19 @@ def is_readable(path: Path, patience_s: float) -> bool:
 def identity(path: Path) -> Identity:
     """What the path leads to now."""
     return _inode(path), _inode(beside(path, "-wal"))
+
+
+def size(path: Path) -> int:
+    """In bytes, with the `-wal`; 0 for what is not there."""
+    return length(path) + length(beside(path, "-wal"))
+
+
+def length(path: Path) -> int:
+    """In bytes, of one file."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def beside(path: Path, suffix: str) -> Path:

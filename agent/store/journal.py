@@ -17,6 +17,7 @@ from agent.store.answers import Answers
 from agent.store.entry import Entry
 from agent.store.files import connect
 from agent.store.journal_file import JournalFile
+from agent.store.keeping import Limits
 from agent.store.troubles import explain, is_damage
 from agent.store.writer import Writer
 
@@ -102,6 +103,15 @@ class Journal:
         if entry.written is not None:
             entry = replace(entry, written=self._answers.expect(entry.written))
         self._writer.put(entry)
+
+    def prune(self, limits: Limits) -> None:
+        """Forget what lies beyond the limits, in small steps while nothing is to be written."""
+        self.append(Entry(limits=limits))
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file and its `-wal`, when it was last written."""
+        return self._writer.size_bytes
 
     def hurry(self) -> None:
         """Called every few seconds: who has waited since the former call is told that the disk hangs.

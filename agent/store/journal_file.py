@@ -68,6 +68,11 @@ class JournalFile:
         self._identity = files.identity(self.path)
         return self._connection
 
+    def in_use(self) -> sqlite3.Connection | None:
+        """The connection, if there is one and the path still leads to its file."""
+        is_there = self._connection is not None and files.identity(self.path) == self._identity
+        return self._connection if is_there else None
+
     def remember(self, written: Sheet) -> None:
         """Rows are on disk."""
         if self._has_failed and self._connection is not None:

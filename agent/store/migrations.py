@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
 
 from agent.errors import StoreError
+from agent.store.backup import keep_former, kept_formers
+
+log = logging.getLogger(__name__)
 
 STEPS = (
     """
@@ -99,25 +105,48 @@ STEPS = (
 )
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the schema forward, each step in a transaction of its own.
+def bring_forward(connection: sqlite3.Connection, path: Path, steps: Sequence[str] = STEPS) -> None:
+    """Bring the schema up to date, all of it or nothing, and keep the file as it was beside it.
 
     Raises `StoreError` for a file that a newer program wrote, and leaves it as it is.
     """
+    version = schema_of(connection)
+    if version > len(steps):
+        raise StoreError(f"{path}: {too_new(path, version, len(steps))}")
+    if version == len(steps):
+        return
+    if version:
+        keep_former(connection, path, len(steps))
+    _take(connection, steps[version:], len(steps))
+    if version:
+        log.info("%s: brought from schema %d to %d", path, version, len(steps))
+
+
+def schema_of(connection: sqlite3.Connection) -> int:
+    """The schema's version; 0 for a file in which nothing has been written."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(STEPS):
-        raise StoreError(
-            f"the journal has schema {version}, and this program knows {len(STEPS)}: "
-            "it was written by a newer openbell; start that one, or another journal"
-        )
-    for number, step in enumerate(STEPS[version:], start=version + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+    return int(version)
+
+
+def too_new(path: Path, version: int, known: int = len(STEPS)) -> str:
+    """The finding and the remedy, of a file that a newer program wrote."""
+    kept = ", ".join(one.name for one in kept_formers(path))
+    former = f", or put back what was kept before it was brought forward ({kept})" if kept else ""
+    return (
+        f"this journal has schema {version}, and this program knows {known}: "
+        f"it was written by a newer openbell; start that one{former}"
+    )
+
+
+def _take(connection: sqlite3.Connection, steps: Sequence[str], version: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in steps:
             for statement in filter(None, (part.strip() for part in step.split(";"))):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

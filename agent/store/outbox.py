@@ -55,14 +55,6 @@ def readable(rows: Iterable[sqlite3.Row]) -> list[Letter]:
     return letters
 
 
-def prune(connection: sqlite3.Connection, before: datetime) -> None:
-    """Forget letters that have ended before an instant."""
-    connection.execute(
-        "DELETE FROM outbox WHERE state NOT IN ('pending', 'sending') AND julianday(ended_at) < julianday(?)",
-        (before.isoformat(),),
-    )
-
-
 def reached(connection: sqlite3.Connection) -> dict[tuple[Address, str], bool]:
     """Of the incidents without a recovery: where something was delivered, and where it could not be."""
     rows = connection.execute(

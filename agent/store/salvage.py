@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from agent.store.files import connect
@@ -61,12 +62,9 @@ def _readable(source: sqlite3.Connection, select: str) -> Iterator[tuple[object,
     try:
         yield from source.execute(select)
     except sqlite3.DatabaseError:
-        yield from _until_damage(source.execute(f"{select} DESC"))
+        yield from _until_damage(source, f"{select} DESC")
 
 
-def _until_damage(rows: sqlite3.Cursor) -> Iterator[tuple[object, ...]]:
-    while True:
-        try:
-            yield next(rows)
-        except (StopIteration, sqlite3.DatabaseError):
-            return
+def _until_damage(source: sqlite3.Connection, select: str) -> Iterator[tuple[object, ...]]:
+    with suppress(sqlite3.DatabaseError):
+        yield from source.execute(select)

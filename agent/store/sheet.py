@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 from agent.crashpoints import crashpoint
 from agent.store import awake, outbox, rows
@@ -40,10 +39,9 @@ class Sheet:
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[object, Row]] = defaultdict(dict)
-        self.forget_before: datetime | None = None
 
     def __bool__(self) -> bool:
-        return any(self.rows.values()) or self.forget_before is not None
+        return any(self.rows.values())
 
     def put(self, table: str, key: object, row: Row) -> None:
         """A row takes the former one's place, and is now the latest."""
@@ -55,7 +53,6 @@ class Sheet:
         for table, found in other.rows.items():
             for key, row in found.items():
                 self.put(table, key, row)
-        self.forget_before = other.forget_before or self.forget_before
 
     def singles(self) -> Iterator[Sheet]:
         """Each row on a sheet of its own."""
@@ -82,7 +79,6 @@ def sheet_of(entry: Entry, next_number: Callable[[], int]) -> Sheet:
         sheet.put("deed", object(), rows.deed_row(deed))
     for letter in entry.letters:
         sheet.put("outbox", letter.id, outbox.row(letter))
-    sheet.forget_before = entry.forget_before
     return sheet
 
 
@@ -120,8 +116,6 @@ def commit(connection: sqlite3.Connection, sheet: Sheet) -> None:
             connection.executemany(upsert, sheet.rows[table].values())
         if sheet.rows["deed"]:
             connection.execute(rows.FORGET_DEEDS, (DEEDS_KEPT,))
-        if sheet.forget_before is not None:
-            outbox.prune(connection, sheet.forget_before)
         connection.execute("COMMIT")
         crashpoint("committed")
     except BaseException:

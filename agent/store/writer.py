@@ -11,15 +11,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from agent.errors import StoreError
-from agent.store import awake
+from agent.store import awake, files
 from agent.store.entry import Entry
 from agent.store.journal_file import JournalFile
 from agent.store.sheet import Sheet, commit, defer, sheet_of
 from agent.store.troubles import FAULTS, WEATHER, explain, is_damage
+from agent.store.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
 _STOP = None
+
+PAUSE_S = 0.02
+"""Between two steps of a sweep, which is in no hurry; an entry ends it at once."""
 
 
 class Writer:
@@ -29,6 +33,9 @@ class Writer:
         self._file = file
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._backlog = Sheet()
+        self._upkeep = Upkeep(file)
+        self.size_bytes = 0
+        """Of the file, when it was last written."""
         self._stretch: awake.Stretch | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -73,13 +80,21 @@ class Writer:
 
     def _take(self) -> list[Entry | None]:
         """All that is waiting, at least one; what has gathered goes into one commit."""
-        entries = [self._queue.get()]
+        entries = [self._wait()]
         while entries[-1] is not _STOP:
             try:
                 entries.append(self._queue.get_nowait())
             except queue.Empty:
                 break
         return entries
+
+    def _wait(self) -> Entry | None:
+        """The next entry; while there is none, the file is swept."""
+        while self._upkeep.is_under_way:
+            has_cost = self._upkeep.step()
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=PAUSE_S) if has_cost else self._queue.get_nowait()
+        return self._queue.get()
 
     def _write(self, entries: Sequence[Entry]) -> None:
         """Entries in one commit; where one of them cannot be written on any disk, each in its own."""
@@ -97,7 +112,12 @@ class Writer:
                     self._write([entry])
                 return
             error = StoreError(explain(self._file.path, fault))
+        with suppress(OSError):
+            self.size_bytes = files.size(self._file.path)
         self._tell(entries, error)
+        for entry in entries:
+            if entry.limits is not None:
+                self._upkeep.begin(entry.limits)
 
     def _save(self, sheet: Sheet, *, again: bool = True) -> StoreError | None:
         """Write the backlog and the sheet; what the disk keeps off joins the backlog."""

@@ -10,13 +10,14 @@ from agent.errors import ActionError, StoreError
 from agent.health.availability import Count, Period
 from agent.runtime.agent import Agent
 from agent.runtime.review import Review, Reviewing, Wish
+from agent.store.keeping import SIGHT
 from agent.web.access import Scope
 from agent.web.problems import problem
 from agent.web.replies import reply
 from agent.web.routes import Route
 
 DAY = timedelta(days=1)
-LONGEST = 400 * DAY
+LONGEST = SIGHT
 USUAL = {Period.DAY: timedelta(days=29), Period.MONTH: timedelta(days=364)}
 RESPONSE = timedelta(minutes=15)
 LONGEST_RESPONSE = timedelta(hours=24)

@@ -122,14 +122,6 @@ async def test_a_journal_of_the_first_schema_is_brought_forward(tmp_path: Path) 
     assert (journal.value("k"), journal.take_waiting(), journal.last_letter) == ("v", [], 0)
 
 
-async def test_letters_that_ended_long_ago_are_forgotten_and_those_that_wait_are_not(journal) -> None:
-    kept = letters("old", "recent", "waiting")
-    ended = [post.bury(kept[0], "410", NOON), post.bury(kept[1], "410", NOON + timedelta(seconds=1))]
-    await written(journal, Entry(letters=(*ended, kept[2])))
-    await written(journal, Entry(forget_before=NOON + timedelta(seconds=1)))
-    assert [one.notice for one in await journal.letters()] == ["waiting", "recent"]
-
-
 async def test_the_recipient_is_no_part_of_the_id(journal) -> None:
     [letter] = letters("a")
     assert letter.id.startswith("a.desk.")
