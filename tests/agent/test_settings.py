@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from agent.settings import Duration, SecretText, Settings, format_duration, parse_duration
+from agent.settings import (
+    Duration,
+    SecretText,
+    Settings,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+)
 
 
 class Watch(Settings):
@@ -139,3 +147,23 @@ def test_a_secret_text_never_shows_itself():
     assert watch.token is not None
     assert watch.token.get_secret_value() == "hunter2"
     assert "hunter2" not in repr(watch) + str(watch) + watch.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "again"),
+    [
+        ("500MB", 500_000_000, "500MB"),
+        ("1.5GB", 1_500_000_000, "1.5GB"),
+        ("2TB", 2 * 10**12, "2000GB"),
+        ("0.05MB", 50_000, "0.1MB"),
+    ],
+)
+def test_a_size_is_read_as_it_is_written(text, size, again):
+    assert parse_size(text) == size
+    assert format_size(size) == again
+
+
+@pytest.mark.parametrize("text", ["", "500", 500, None, "500 MB", "-1MB", "500mb", "1KB", "MB", "1e3MB"])
+def test_what_is_no_size_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match='expected a size such as "500MB"'):
+        parse_size(text)

@@ -22,6 +22,7 @@ from .pages import Section, page, sections
 CONFIGURATION = sections(page("configuration.md"))
 TABLES_OF_THE_FILE = {
     "[server]": schema.Server,
+    "[store]": schema.StoreTable,
     "[simulator]": schema.EmbeddedSimulator,
     "[plugins]": schema.Plugins,
     "[machines.NAME]": schema.MachineTable,
