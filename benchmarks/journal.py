@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import sqlite3
 import statistics
@@ -29,13 +30,15 @@ TRANSITIONS = 200_000
 COMMITS = 400
 QUIET_S = 3
 MEASURES = {"tick_age_s": 0.31, "ticks_per_s": 212.4, "instruments": 240.0}
+ATTRIBUTES = {"instruments": [f"NSE:STOCK{number}" for number in range(20)]}
+"""With them a report is as long as one of the shipped configuration is on average."""
 
 
 def reports() -> Iterator[tuple[object, ...]]:
     for number in range(REPORTS):
         at = NOW - YEAR + YEAR * number / REPORTS
         report = Report(
-            state="CONNECTED", reason="TICKING", observed_at=at, measures=MEASURES,
+            state="CONNECTED", reason="TICKING", observed_at=at, measures=MEASURES, attributes=ATTRIBUTES,
             message="Ticks come: the latest 0.3 s ago",
         )  # fmt: skip
         yield report_row(Received(at, "feed", report))
@@ -63,6 +66,8 @@ def make(path: Path) -> None:
     connection.executemany(rows.INSERT_TRANSITION, transitions())
     connection.execute("COMMIT")
     connection.close()
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def limits():
@@ -100,9 +105,9 @@ async def pruned(path: Path) -> float:
     journal.start()
     began = time.perf_counter()
     journal.prune(limits())
-    former = -1
-    while (length := size(path)) != former or left(path) > REPORTS // 10:
-        former = length
+    former = (0, 0)
+    while (state := (size(path), left(path))) != former or state[1] > REPORTS // 10:
+        former = state
         await asyncio.sleep(QUIET_S)
     taken = time.perf_counter() - began - QUIET_S
     await journal.close()

@@ -238,7 +238,7 @@ class StoreTable(Settings):
     """Transitions and incidents."""
     keep_notices: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=30)
     """After their end."""
-    keep_reports: Annotated[Duration, Field(ge=timedelta(hours=1))] = timedelta(days=30)
+    keep_reports: Annotated[Duration, Field(ge=timedelta(hours=1))] = timedelta(days=14)
     """For `openbell backtest`; they are nearly all of the journal."""
     max_size: Size = Field(default="500MB", validate_default=True)
     """Beyond it the oldest reports go earlier, then notices, then transitions."""

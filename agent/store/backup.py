@@ -48,6 +48,8 @@ def kept_formers(path: Path) -> list[Path]:
 def _copy(source: sqlite3.Connection, target: Path) -> None:
     copy = sqlite3.connect(target, isolation_level=None)
     try:
+        copy.execute("PRAGMA synchronous = OFF")  # it is synced once, as a whole
+        copy.execute("PRAGMA journal_mode = OFF")
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a `-wal`
     finally:

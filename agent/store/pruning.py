@@ -19,6 +19,9 @@ PAGES = 200
 WORTH_PAGES = 2_000
 """Fewer free pages are left for what comes next."""
 
+LAST = "9999"
+"""Later than any instant."""
+
 Rows = Sequence[Sequence[Any]]
 
 
@@ -38,7 +41,9 @@ REPORTS = Shelf(
     "DELETE FROM report WHERE id = ?",
 )
 LETTERS = Shelf(
-    "SELECT seq, created_at, id, ended_at FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?",
+    "SELECT o.seq, o.created_at, o.id, o.ended_at, i.id IS NOT NULL FROM outbox o LEFT JOIN incident i"
+    " ON i.id = substr(o.stream, 1, instr(o.stream || '/', '/') - 1) AND i.closed_at IS NULL"
+    " WHERE o.seq > ? ORDER BY o.seq LIMIT ?",
     "DELETE FROM outbox WHERE id = ? AND state NOT IN ('pending', 'sending')",
 )
 TRANSITIONS = Shelf(
@@ -92,8 +97,9 @@ def _older(rows: Rows, before: str) -> Iterator[object]:
     return (id_ for id_, at in rows if at < before)
 
 
-def _ended(rows: Rows, before: str = "9999") -> Iterator[object]:
-    return (id_ for _, _, id_, ended_at in rows if ended_at is not None and ended_at < before)
+def _ended(rows: Rows, before: str = LAST) -> Iterator[object]:
+    """Without those of an open incident: its end is told where its beginning was."""
+    return (id_ for _, _, id_, ended_at, is_open in rows if not is_open and (ended_at or LAST) < before)
 
 
 def _needless(rows: Rows) -> Iterator[object]:
@@ -104,7 +110,7 @@ def _walk(
     connection: sqlite3.Connection,
     shelf: Shelf,
     choose: Callable[[Rows], Iterable[object]],
-    before: str = "9999",
+    before: str = LAST,
 ) -> Iterator[int]:
     """Window by window; ends with the first that has nothing from before an instant.
 
@@ -138,7 +144,7 @@ def _shrink(connection: sqlite3.Connection) -> Iterator[int]:
     while (free := _pragma(connection, "freelist_count")) > max(
         WORTH_PAGES, _pragma(connection, "page_count") // 10
     ):
-        connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
+        connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")  # `execute` would free one page
         yield free - _pragma(connection, "freelist_count")
 
 

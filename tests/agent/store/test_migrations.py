@@ -39,6 +39,7 @@ def names(path: Path) -> tuple[int, list[str]]:
 async def test_every_older_schema_is_brought_forward_and_kept_as_it_was(tmp_path, schema) -> None:
     path = tmp_path / "journal.sqlite"
     journal_of(path, schema)
+    (tmp_path / f"journal.sqlite.before-{len(STEPS)}.part").write_text("of a start that was killed")
     journal = Journal(path)
     journal.open()
     assert [row["name"] for row in await journal.history()] == ["kept"]

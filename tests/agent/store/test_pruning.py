@@ -58,13 +58,15 @@ def add_incident(connection: sqlite3.Connection, id_: str, opened: float, closed
     )
 
 
-def add_letter(connection: sqlite3.Connection, seq: int, ended: float | None, words: int = 1) -> None:
+def add_letter(
+    connection: sqlite3.Connection, seq: int, ended: float | None, words: int = 1, stream: str = ""
+) -> None:
     state, ended_at = ("pending", None) if ended is None else ("delivered", ago(ended))
     connection.execute(
         "INSERT INTO outbox (id, seq, notice, notifier, stream, type, code, severity, body, created_at,"
         " next_at, expires_at, state, attempts, ended_at)"
-        " VALUES (?, ?, '', '', '', '', '', '', ?, ?, '', '', ?, 0, ?)",
-        (f"l{seq}", seq, "words " * words, ago(100 if ended is None else ended), state, ended_at),
+        " VALUES (?, ?, '', '', ?, '', '', '', ?, ?, '', '', ?, 0, ?)",
+        (f"l{seq}", seq, stream, "words " * words, ago(100 if ended is None else ended), state, ended_at),
     )
 
 
@@ -116,6 +118,16 @@ def test_notices_go_after_their_time_and_those_that_wait_stay(journal) -> None:
         add_letter(journal, seq, ended)
     run(journal, limits())
     assert column(journal, "SELECT seq FROM outbox ORDER BY seq") == [1, 3, 4]
+
+
+@pytest.mark.parametrize("max_bytes", [10**12, 0], ids=["by age", "by size"])
+def test_who_was_told_of_an_incident_that_is_still_open_is_not_forgotten(journal, max_bytes) -> None:
+    add_incident(journal, "i-open", 60, None)
+    add_incident(journal, "i-closed", 60, 50)
+    for seq, stream in enumerate(["i-open", "i-closed", "i-open/alpha", "i-closed/alpha", "i-opened"]):
+        add_letter(journal, seq, 60, stream=stream)
+    run(journal, limits(max_bytes=max_bytes))
+    assert column(journal, "SELECT stream FROM outbox ORDER BY seq") == ["i-open", "i-open/alpha"]
 
 
 def test_beyond_the_size_the_oldest_reports_go_before_anything_else(journal) -> None:

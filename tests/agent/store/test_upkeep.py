@@ -111,7 +111,7 @@ async def test_a_lock_of_another_program_ends_a_sweep_and_nothing_else(journal) 
 
 
 async def test_a_file_that_is_replaced_in_the_middle_of_a_sweep_is_seen_by_the_next_write(journal) -> None:
-    fill(journal.path, 200_000)
+    fill(journal.path, 20_000)
     journal.prune(limits())
     await journal.flush()
     for one in (journal.path, beside(journal.path, "-wal"), beside(journal.path, "-shm")):
