@@ -28,7 +28,6 @@ YEAR = timedelta(days=365)
 REPORTS = 1_000_000
 TRANSITIONS = 200_000
 COMMITS = 400
-QUIET_S = 3
 MEASURES = {"tick_age_s": 0.31, "ticks_per_s": 212.4, "instruments": 240.0}
 ATTRIBUTES = {"instruments": [f"NSE:STOCK{number}" for number in range(20)]}
 """With them a report is as long as one of the shipped configuration is on average."""
@@ -105,11 +104,10 @@ async def pruned(path: Path) -> float:
     journal.start()
     began = time.perf_counter()
     journal.prune(limits())
-    former = (0, 0)
-    while (state := (size(path), left(path))) != former or state[1] > REPORTS // 10:
-        former = state
-        await asyncio.sleep(QUIET_S)
-    taken = time.perf_counter() - began - QUIET_S
+    await journal.flush()
+    while journal._writer._upkeep.is_under_way:
+        await asyncio.sleep(0.1)
+    taken = time.perf_counter() - began
     await journal.close()
     return taken
 

@@ -78,6 +78,11 @@ def used_bytes(connection: sqlite3.Connection) -> int:
     return (pages - free) * _pragma(connection, "page_size")
 
 
+def whole_bytes(connection: sqlite3.Connection) -> int:
+    """How long the file is once all that was written is in it."""
+    return _pragma(connection, "page_count") * _pragma(connection, "page_size")
+
+
 def _fit(connection: sqlite3.Connection, max_bytes: int) -> Iterator[int]:
     """The oldest reports go first, then notices, then transitions that nothing else needs."""
     for shelf, choose in ((REPORTS, _all), (LETTERS, _ended), (TRANSITIONS, _needless)):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from agent.store import files
 from agent.store.journal_file import JournalFile
 from agent.store.keeping import Limits
-from agent.store.pruning import sweep, used_bytes
+from agent.store.pruning import sweep, used_bytes, whole_bytes
 from agent.store.troubles import FAULTS, WEATHER, is_damage
 
 log = logging.getLogger(__name__)
@@ -56,13 +56,15 @@ class Upkeep:
         return False
 
     def _end(self, connection: sqlite3.Connection, limits: Limits) -> None:
-        if files.length(files.beside(self._file.path, "-wal")) > files.WAL_BYTES:
+        path = self._file.path
+        is_long = files.length(files.beside(path, "-wal")) > files.WAL_BYTES
+        if is_long or files.length(path) > whole_bytes(connection):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # unless a reader needs it
         was_too_large, self._is_too_large = self._is_too_large, used_bytes(connection) > limits.max_bytes
         if self._is_too_large and not was_too_large:
             log.warning(
                 "%s: what must stay needs more than [store] max_size allows; set a higher one, or a "
-                "shorter keep", self._file.path,
+                "shorter keep", path,
             )  # fmt: skip
 
 

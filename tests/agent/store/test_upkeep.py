@@ -37,11 +37,11 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     await journal.close()
 
 
-def fill(path: Path, reports: int) -> None:
+def fill(path: Path, reports: int, words: int = 10) -> None:
     old = (NOW - 2 * DAY).isoformat()
     connection = sqlite3.connect(path)
     with connection:
-        rows = ((old, "feed", "words " * 10) for _ in range(reports))
+        rows = ((old, "feed", "words " * words) for _ in range(reports))
         connection.executemany("INSERT INTO report (at, machine, body) VALUES (?, ?, ?)", rows)
     connection.close()
 
@@ -134,6 +134,13 @@ async def test_the_size_is_known_and_what_cannot_be_met_is_said_once(journal, ca
     await until(lambda: "max_size" in caplog.text)
     assert caplog.text.count("max_size") == 1
     assert journal.size_bytes == length(journal.path) + length(beside(journal.path, "-wal")) > 0
+
+
+async def test_the_space_of_what_went_is_free_for_others_soon_afterwards(journal) -> None:
+    fill(journal.path, 8000, words=250)
+    assert length(journal.path) > 10_000_000
+    journal.prune(limits())
+    await until(lambda: length(journal.path) < 9_000_000)
 
 
 async def test_a_wal_that_grew_behind_a_long_reader_is_cut_when_the_reader_is_gone(journal) -> None:
