@@ -28,6 +28,7 @@ COMMANDS = {
     "ack": "agent.cli.ack:ack",
     "backtest": "agent.cli.backtest:backtest",
     "simulate": "agent.cli.simulate:simulate",
+    "watch": "agent.cli.watcher:watch",
 }
 
 EXIT_UNUSABLE = 2
