@@ -178,6 +178,7 @@ class Wellbeing:
             found["offline_s"] = round(footing.offline_s, 1)
         return found
 
+
 def _state(plugin: Installed, errors: Mapping[str, str], quarantined: Set[str]) -> str:
     if plugin.name in quarantined:
         return "quarantined"

@@ -34,6 +34,7 @@ def test_the_files_own_machines_and_rules_take_no_part(config: Path) -> None:
     blueprint = load(config, overrides=overrides(URL, "t0ken", parse_duration("30s")))
     assert [plan.machine.name for plan in blueprint.machines] == ["desk"]
     assert [rule.id for rule in blueprint.rules] == [
+        "own-network",
         "agent-silent",
         "machine-unknown",
         "agent-degraded",
