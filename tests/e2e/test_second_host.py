@@ -19,7 +19,7 @@ def watcher(start: Any, hook: Hook, tmp_path: Path) -> Any:
     config = tmp_path / "second" / "watch.toml"
     config.parent.mkdir()
     config.write_text(
-        'name = "second-host"\n'
+        'name = "second-host"\n[network]\nwatch = false\n'
         f'[notifiers.hook]\nkind = "webhook"\nallow_private = true\nurl = "http://127.0.0.1:{hook.port}/"\n'
         '[[route]]\nto = ["hook"]\nrule = ["agent-silent"]\n'
     )
