@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -49,12 +50,15 @@ def watch(
     url: str, *, config: Path, token_file: Path | None, after: str, verbose: bool, log_format: Format
 ) -> None:
     """Watch the agent at URL from elsewhere, and tell its silence by the notifiers of the file."""
-    blueprint = load(config, overrides=overrides(url, _token(token_file), _patience(after)))
+    token = _token(token_file)
+    blueprint = load(config, overrides=overrides(url, token, _patience(after)))
     if not blueprint.notifiers:
         raise ConfigError(f"{config}: notifiers: there is none to tell; add a [notifiers.NAME] table")
     redactor = set_up_logs(blueprint.secrets, verbose=verbose, form=log_format)
     for warning in blueprint.warnings:
         click.echo(f"warning: {warning}", err=True)
+    if token is not None and _is_overheard(url):
+        click.echo("warning: the token goes over http, where others can read it; use https", err=True)
     asyncio.run(_run(blueprint, redactor, url))
 
 
@@ -66,6 +70,11 @@ def overrides(url: str, token: str | None, after: timedelta) -> Mapping[tuple[st
     none: dict[str, Any] = {"environment": "live", "session": None, "credentials": {}, "server": {}}
     none |= {"deadline": [], "remedy": []}
     return {(key,): value for key, value in (none | ours).items()}
+
+
+def _is_overheard(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost")
 
 
 def _patience(text: str) -> timedelta:
