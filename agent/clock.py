@@ -54,6 +54,7 @@ class SystemClock:
         self._offset = (start_at - wall) if start_at is not None else timedelta(0)
         self._anchor = wall + self._offset
         self._anchor_s = time.monotonic()
+        self._asleep_s = self.asleep_s()
 
     def now(self) -> datetime:
         return self._anchor + timedelta(seconds=time.monotonic() - self._anchor_s)
@@ -83,3 +84,15 @@ class SystemClock:
         step = wall - self.now()
         self._anchor, self._anchor_s = wall, time.monotonic()
         return step if abs(step) > STEP_LIMIT else timedelta(0)
+
+    def asleep_s(self) -> float:
+        """How long the machine was suspended since it was switched on; 0 where it does not say."""
+        if not hasattr(time, "CLOCK_BOOTTIME"):
+            return 0.0
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+    def slept(self) -> timedelta:
+        """How long the machine was suspended since this was asked last."""
+        before, self._asleep_s = self._asleep_s, self.asleep_s()
+        slept = timedelta(seconds=self._asleep_s - before)
+        return slept if slept > STEP_LIMIT else timedelta(0)

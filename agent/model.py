@@ -149,13 +149,14 @@ class Subject(StrEnum):
     REMEDY = "remedy"
     CONFIGURATION = "configuration"
     ACTION = "action"
+    CLOCK = "clock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One edge, as the journal keeps it: of a machine's state, a problem's stage, the leading code,
-    an incident, a silence, a remedy, the configuration, or what a person had a machine do. `incident`
-    is the id of the one that was open then.
+    an incident, a silence, a remedy, the configuration, what a person had a machine do, or of the
+    clock. `incident` is the id of the one that was open then.
     """
 
     at: datetime

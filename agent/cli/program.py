@@ -29,6 +29,7 @@ COMMANDS = {
     "db": "agent.cli.db:db",
     "backtest": "agent.cli.backtest:backtest",
     "simulate": "agent.cli.simulate:simulate",
+    "watch": "agent.cli.watcher:watch",
 }
 
 EXIT_UNUSABLE = 2

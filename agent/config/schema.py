@@ -251,6 +251,18 @@ class StoreTable(Settings):
         return max_size
 
 
+HostAndPort = Annotated[str, StringConstraints(pattern=r"^([^:\s/]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}$")]
+"""As `router.example:443` or `[2001:db8::1]:53`."""
+
+
+class NetworkTable(Settings):
+    """`[network]`: how the agent knows that its own machine has lost the network."""
+
+    watch: bool = True
+    hosts: list[HostAndPort] = []
+    """Any of these that answers shows that there is a way out; else the machine's routes do."""
+
+
 class QuietTable(Settings):
     """`quiet` of a `[[route]]`: the hours of every day in which what is not critical waits."""
 
@@ -321,5 +333,6 @@ class AgentSettings(Settings):
     remedy: list[RemedyTable] = []
     route: list[RouteTable] = []
     deadman: DeadManTable | None = None
+    network: NetworkTable = NetworkTable()
     readiness: Readiness = Readiness()
     flapping: FlappingTable = FlappingTable()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,6 +12,10 @@ NAME = "agent"
 LAG_LIMIT_MS = 500.0
 VALID_FOR = timedelta(seconds=30)
 
+LOW_BYTES = 256 * 1024 * 1024
+LOW_SHARE = 0.02
+"""A disk is nearly full with less than both of these left: a small one may be used to its share."""
+
 MACHINE = Machine(
     name=NAME,
     kind="agent",
@@ -20,7 +24,9 @@ MACHINE = Machine(
     reasons=frozenset(
         {
             "NOMINAL",
+            "NETWORK",
             "STORE",
+            "DISK",
             "CONFIGURATION",
             "LOOP_LAG",
             "PLUGIN_ERROR",
@@ -34,10 +40,25 @@ MACHINE = Machine(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """The bytes that are free for us on a disk, and all that it has."""
+
+    free: int
+    whole: int
+
+    @property
+    def is_low(self) -> bool:
+        return self.free < min(LOW_BYTES, self.whole * LOW_SHARE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the agent knows of itself; each mapping has the name of the failing part and why."""
 
+    network_error: str | None = None
     store_error: str | None = None
+    room: Room | None = None
+    """On the disk of the data folder."""
     configuration_error: str | None = None
     waiting: tuple[str, ...] = ()
     """The keys of the configuration that only the next start takes up."""
@@ -56,7 +77,7 @@ def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> R
     """The agent's report of itself; the gravest trouble names it, and the message has them all."""
     unread = facts.configuration_error
     troubles = [
-        *([("STORE", facts.store_error)] if facts.store_error else []),
+        *_footing(facts),
         *([("CONFIGURATION", f"the configuration is not taken up: {unread}")] if unread else []),
         *(("CREDENTIAL", f"credential {name}: {why}") for name, why in facts.credential_troubles.items()),
         *(("PLUGIN_ERROR", f"plugin {name}: {why}") for name, why in facts.plugin_errors.items()),
@@ -78,6 +99,16 @@ def self_report(facts: Facts, measures: Mapping[str, float], now: datetime) -> R
         measures=measures,
         attributes={"waiting_for_restart": list(facts.waiting)} if facts.waiting else {},
     )
+
+
+def _footing(facts: Facts) -> Iterator[tuple[str, str]]:
+    """The troubles of what the agent stands on; a lost network is named first, as it explains others."""
+    if facts.network_error:
+        yield "NETWORK", f"this machine has lost its network: {facts.network_error}"
+    if facts.store_error:
+        yield "STORE", facts.store_error
+    if facts.room is not None and facts.room.is_low:
+        yield "DISK", f"the disk of the data folder is nearly full: {facts.room.free // 1024**2} MiB are left"
 
 
 def _well(facts: Facts) -> str:

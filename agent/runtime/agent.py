@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
 
 from agent import __version__
 from agent.abilities import Credential, CredentialState, Surroundings
@@ -14,6 +13,7 @@ from agent.alerts.routes import without
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint
 from agent.config.changes import Changes, Parts, compare, settle
+from agent.config.schema import NetworkTable
 from agent.delivery.sender import Sender
 from agent.errors import StoreError
 from agent.health import self_check
@@ -24,6 +24,7 @@ from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
 from agent.runtime.credentials import CredentialService, Opened, StoredCredential
 from agent.runtime.deadman import DeadMan
+from agent.runtime.footing import Footing
 from agent.runtime.line import Line
 from agent.runtime.lock import FolderLock
 from agent.runtime.login_links import LoginLinks
@@ -33,7 +34,7 @@ from agent.runtime.observing import Observers
 from agent.runtime.outbound import Outbound
 from agent.runtime.posting import Posting
 from agent.runtime.publishing import Publisher
-from agent.runtime.reconciling import Turns, reconcile
+from agent.runtime.reconciling import Jump, Turns, reconcile
 from agent.runtime.redaction import Redactor
 from agent.runtime.reloading import Reloading, Reloads
 from agent.runtime.remedies import Remedies
@@ -293,6 +294,13 @@ class Agent:
             changed=self._check_self,
         )
 
+    def _make_footing(self) -> Footing:
+        def wanted() -> NetworkTable | None:
+            settings = self.blueprint.settings
+            return settings.network if settings.environment == "live" else None
+
+        return Footing(self.blueprint.data_folder, clock=self.clock, wanted=wanted, changed=self._check_self)
+
     def _set_going(self) -> None:
         keep = self._supervisor.keep
         self._watch = (keep("credentials", self.credentials.run),)
@@ -300,6 +308,8 @@ class Agent:
         self.notifiers.set_going()
         self._check_self()
         self._switch_on()
+        footing = self.wellbeing.footing = self._make_footing()
+        keep("footing", footing.run)
         keep("reconciler", self._reconcile)
         if self._reloads is not None:
             keep("configuration", self._reloading(self._reloads).run)
@@ -411,12 +421,18 @@ class Agent:
         )
         await reconcile(self.clock, turns)
 
-    def _shift(self, step: timedelta) -> None:
-        """Follow a step of the wall clock."""
+    def _shift(self, jump: Jump) -> None:
+        """Follow a jump of the wall clock; after a suspend nothing that was known is fresh."""
+        step = jump.step
         self.posting.shift(step)
         self._remedies.shift(step)
         self.core.shift(step)
         self._scheduling.rearm()
+        self.wellbeing.clock_jumped(jump.set_by, jump.slept)
+        self.core.note_clock("SUSPENDED" if jump.slept else "SET", jump.words)
+        if jump.slept:
+            for name in self.machines.mounted:
+                self.machines.ask(name)
 
     def _look(self) -> None:
         """What every turn looks at."""

@@ -232,6 +232,19 @@ class Core:
         )
         self._journal_it(stamped((edge,), self._telling.incident), Consequence())
 
+    def note_clock(self, what: str, words: str) -> None:
+        """Keep that the wall clock was set, or the machine suspended."""
+        edge = Transition(
+            at=self._clock.now(),
+            subject=Subject.CLOCK,
+            name="clock",
+            group=None,
+            before=None,
+            after=what,
+            message=words,
+        )
+        self._journal_it(stamped((edge,), self._telling.incident), Consequence())
+
     def shift(self, step: timedelta) -> None:
         """Follow a step of the wall clock: every instant that is remembered moves, every age stays."""
         self._statuses = {name: folding.shift(s, step) for name, s in self._statuses.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Set
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agent import __version__
 from agent.delivery.sender import Sender
@@ -15,6 +15,7 @@ from agent.model import Report
 from agent.registry import Installed, Registry
 from agent.runtime.conduct import Conduct
 from agent.runtime.deadman import DeadMan
+from agent.runtime.footing import Footing
 from agent.runtime.probing import Prober
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,9 @@ class Wellbeing:
         self.probers: list[Prober] = []
         self.credential_troubles: Callable[[], Mapping[str, str]] = dict
         self.deadman: DeadMan | None = None
+        self.footing: Footing | None = None
+        self._steps, self._latest_step_s = 0, 0.0
+        self._suspends = 0
         self.journal_loss: Callable[[], str | None] = lambda: None
         self.journal_bytes: Callable[[], int] = lambda: 0
         self.changed: Callable[[], None] = lambda: None
@@ -50,6 +54,13 @@ class Wellbeing:
     def lagged(self, loop_lag_ms: float) -> None:
         """How late the loop came to its latest turn."""
         self.loop_lag_ms = loop_lag_ms
+
+    def clock_jumped(self, set_by: timedelta, slept: timedelta) -> None:
+        """The wall clock was set, or the machine suspended, or both."""
+        self._suspends += bool(slept)
+        if set_by:
+            self._steps += 1
+            self._latest_step_s = set_by.total_seconds()
 
     def plugin_failed(self, plugin: str | None, error: str) -> None:
         """A machine of a loaded plugin cannot be built."""
@@ -130,6 +141,8 @@ class Wellbeing:
         """The report of the machine `agent`."""
         part = self.describe()
         facts = self_check.Facts(
+            network_error=self.footing.network_error if self.footing is not None else None,
+            room=self.footing.room if self.footing is not None else None,
             store_error=self._store_error or self.journal_loss(),
             configuration_error=self._configuration_error,
             waiting=self._waiting,
@@ -146,6 +159,7 @@ class Wellbeing:
     def _measures(self) -> dict[str, float]:
         counts = [prober.counts for prober in self.probers]
         return {
+            **self._standing(),
             "loop_lag_ms": round(self.loop_lag_ms, 1),
             "journal_bytes": float(self.journal_bytes()),
             "probes": float(sum(one.runs for one in counts)),
@@ -153,6 +167,18 @@ class Wellbeing:
             "probes_failed": float(sum(one.failed for one in counts)),
             **self._conduct.measures(),
         }
+
+    def _standing(self) -> dict[str, float]:
+        """Of the clock, the disk and the network; what is not known is not there."""
+        found = {"clock_steps": float(self._steps), "suspends": float(self._suspends)}
+        if self._steps:
+            found["clock_step_s"] = round(self._latest_step_s, 3)
+        footing = self.footing
+        if footing is not None and footing.room is not None:
+            found["disk_free_bytes"] = float(footing.room.free)
+        if footing is not None and footing.offline_s is not None:
+            found["offline_s"] = round(footing.offline_s, 1)
+        return found
 
 
 def _state(plugin: Installed, errors: Mapping[str, str], quarantined: Set[str]) -> str:

@@ -78,6 +78,30 @@ def test_a_drift_within_the_limit_is_followed_silently():
     assert BELL + clock.step <= clock.now() < BELL + clock.step + CLOSE
 
 
+class DozingClock(SystemClock):
+    """A clock whose machine is suspended when a test says so."""
+
+    dozed_s = 0.0
+
+    def asleep_s(self) -> float:
+        return super().asleep_s() + self.dozed_s
+
+
+@pytest.mark.parametrize(
+    ("dozed_s", "slept"),
+    [
+        pytest.param(0.9, timedelta(0), id="within the limit"),
+        pytest.param(600.0, timedelta(minutes=10), id="ten minutes"),
+    ],
+)
+def test_a_suspend_is_told_once(dozed_s, slept):
+    clock = DozingClock()
+    assert clock.slept() == timedelta(0)
+    clock.dozed_s = dozed_s
+    assert abs(clock.slept() - slept) < timedelta(milliseconds=100)
+    assert clock.slept() == timedelta(0)
+
+
 async def test_a_sleep_lets_others_run_and_lasts():
     clock, ran = SystemClock(), asyncio.Event()
     asyncio.get_running_loop().call_soon(ran.set)

@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 
 import agent.testing
 from agent import abilities, hookspecs
+from agent.cli import watcher
 from agent.cli.program import program
 from agent.clock import SystemClock
 from agent.config.loading import load
@@ -219,6 +221,7 @@ def test_every_code_is_documented() -> None:
         answer.STARTING,
         answer.NOTHING,
         DeadlineTable.model_fields["code"].default,
+        *(rule["code"] for rule in watcher.overrides("", None, timedelta(seconds=30))["rule",]),
     }
     cells = re.findall(r"^\| (`[^|]*) \|", OPERATIONS["What to do"].text, re.MULTILINE)
     assert codes == {word for cell in cells for word in re.findall(r"`([A-Z_]+)`", cell)}

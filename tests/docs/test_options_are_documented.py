@@ -27,6 +27,7 @@ TABLES_OF_THE_FILE = {
     "[plugins]": schema.Plugins,
     "[machines.NAME]": schema.MachineTable,
     "[notifiers.NAME]": schema.NotifierTable,
+    "[network]": schema.NetworkTable,
     "[readiness]": schema.Readiness,
     "[[rule]]": schema.RuleTable,
     "[[deadline]]": schema.DeadlineTable,

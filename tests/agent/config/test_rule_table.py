@@ -113,7 +113,7 @@ def test_states_may_be_given_as_one_word() -> None:
 def test_the_default_table_puts_auth_before_feed_before_the_session() -> None:
     codes = [one.code for one in default_table()]
     assert codes == [
-        "AUTH_REQUIRED", "FEED_DISCONNECTED", "FEED_STALE", "MACHINE_UNKNOWN",
+        "AUTH_REQUIRED", "FEED_DISCONNECTED", "FEED_STALE", "AGENT_DEGRADED", "MACHINE_UNKNOWN",
             "BROKER_UNREACHABLE", "CLOCK_OFFSET", "CLOCK_OFFSET", "AGENT_DEGRADED",
         "LIVE", "PRE_OPEN", "CLOSED", "CALENDAR_ENDS", "CALENDAR_DOUBTFUL",
     ]  # fmt: skip

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.health.self_check import MACHINE, Facts, self_report
+from agent.health.self_check import MACHINE, Facts, Room, self_report
 
+MIB, TIB = 1024**2, 1024**4
 NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
 
 
@@ -15,6 +16,22 @@ NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
     ("facts", "state", "reason", "word"),
     [
         pytest.param(Facts(), "WELL", "NOMINAL", "well", id="well"),
+        pytest.param(Facts(network_error="no route"), "DEGRADED", "NETWORK", "no route", id="network"),
+        pytest.param(
+            Facts(network_error="no route", store_error="full", notifier_errors={"s": "x"}),
+            "DEGRADED",
+            "NETWORK",
+            "notifier s: x",
+            id="network explains others",
+        ),
+        pytest.param(Facts(room=Room(free=256 * MIB, whole=TIB)), "WELL", "NOMINAL", "well", id="room"),
+        pytest.param(
+            Facts(room=Room(free=256 * MIB - 1, whole=TIB)), "DEGRADED", "DISK", "255 MiB", id="little room"
+        ),
+        pytest.param(Facts(room=Room(free=20, whole=1000)), "WELL", "NOMINAL", "well", id="a small disk"),
+        pytest.param(
+            Facts(room=Room(free=19, whole=1000)), "DEGRADED", "DISK", "nearly full", id="a small disk, full"
+        ),
         pytest.param(Facts(store_error="the disk is full"), "DEGRADED", "STORE", "disk", id="store"),
         pytest.param(
             Facts(configuration_error="agent.toml:7: x"),
