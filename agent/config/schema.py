@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from datetime import time, timedelta
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -228,6 +230,31 @@ class DeadManTable(Settings):
         return url
 
 
+class TelemetryTable(Settings):
+    """`[telemetry]`: where traces of the line go, from a report to the receipts of what it led to."""
+
+    otlp_endpoint: str
+    """Of a collector that speaks OTLP over HTTP."""
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_a_plain_address(cls, endpoint: str) -> str:
+        parts = urlsplit(endpoint)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("expected an address such as http://127.0.0.1:4318")
+        if "@" in parts.netloc or parts.query:
+            raise ValueError("no secret stands in an address; headers go into OTEL_EXPORTER_OTLP_HEADERS")
+        if not _is_installed("opentelemetry.exporter.otlp.proto.http"):
+            raise ValueError('opentelemetry is not installed; run: pip install "openbell[otel]"')
+        return endpoint
+
+    @property
+    def traces_url(self) -> str:
+        """The endpoint with the path of traces, as OTLP has it."""
+        bare = self.otlp_endpoint.rstrip("/")
+        return bare if bare.endswith("/v1/traces") else f"{bare}/v1/traces"
+
+
 class QuietTable(Settings):
     """`quiet` of a `[[route]]`: the hours of every day in which what is not critical waits."""
 
@@ -276,6 +303,13 @@ class RouteTable(Settings):
     quiet: QuietTable | None = None
 
 
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 class AgentSettings(Settings):
     """The whole file."""
 
@@ -297,5 +331,6 @@ class AgentSettings(Settings):
     remedy: list[RemedyTable] = []
     route: list[RouteTable] = []
     deadman: DeadManTable | None = None
+    telemetry: TelemetryTable | None = None
     readiness: Readiness = Readiness()
     flapping: FlappingTable = FlappingTable()
