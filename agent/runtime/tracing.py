@@ -48,6 +48,10 @@ class Trace:
         self._letters: dict[str, Span] = {}
         self._attempts: dict[str, Span] = {}
 
+    def __len__(self) -> int:
+        """How many letters are on their way."""
+        return len(self._letters)
+
     @contextmanager
     def following(
         self, name: str, incident: Callable[[], Incident | None], **attributes: str
@@ -142,15 +146,15 @@ class TracedLine(Line):
 
     def __init__(self, trace: Trace, core: Core, **rest: Any) -> None:
         super().__init__(core, **rest)
-        self._trace = trace
+        self.trace = trace
 
     def deliver(self, name: str, report: Report) -> None:
         words = {"machine": name, "state": report.state, "reason": report.reason}
-        with self._trace.following("report", self._incident, **words):
+        with self.trace.following("report", self._incident, **words):
             super().deliver(name, report)
 
     def evaluate(self) -> None:
-        with self._trace.following("moment", self._incident):
+        with self.trace.following("moment", self._incident):
             super().evaluate()
 
     def _incident(self) -> Incident | None:
@@ -162,13 +166,13 @@ class TracedPublisher(Publisher):
 
     def __init__(self, trace: Trace, now: Callable[[], datetime], revision: int = 0) -> None:
         super().__init__(revision)
-        self._trace = trace
+        self.trace = trace
         self._now = now
 
     def publish(self, draft: Callable[[], HealthDocument]) -> Published:
         began, before = self._now(), self.revision
         published = super().publish(draft)
-        self._trace.published(began, published.document, is_news=self.revision != before)
+        self.trace.published(began, published.document, is_news=self.revision != before)
         return published
 
 
@@ -177,19 +181,19 @@ class TracedPosting(Posting):
 
     def __init__(self, trace: Trace, *args: Any, **rest: Any) -> None:
         super().__init__(*args, **rest)
-        self._trace = trace
+        self.trace = trace
 
     def address(self, notice: Notice, to: frozenset[str]) -> tuple[Letter, ...]:
         letters = super().address(notice, to)
-        self._trace.addressed(notice, letters)
+        self.trace.addressed(notice, letters)
         return letters
 
     def post(self, letters: tuple[Letter, ...], error: StoreError | None) -> None:
-        self._trace.written(letters, error)
+        self.trace.written(letters, error)
         super().post(letters, error)
 
     def keep(self, letter: Letter) -> None:
-        self._trace.kept(letter)
+        self.trace.kept(letter)
         super().keep(letter)
 
 
