@@ -233,14 +233,14 @@ class DeadManTable(Settings):
 class TelemetryTable(Settings):
     """`[telemetry]`: where traces of the line go, from a report to the receipts of what it led to."""
 
-    otlp_endpoint: str
-    """Of a collector that speaks OTLP over HTTP."""
+    otlp_endpoint: SecretText
+    """Of a collector that speaks OTLP over HTTP; no secret, but an error must not repeat one."""
 
     @field_validator("otlp_endpoint")
     @classmethod
-    def _is_a_plain_address(cls, endpoint: str) -> str:
-        parts = urlsplit(endpoint)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+    def _is_a_plain_address(cls, endpoint: SecretText) -> SecretText:
+        parts = urlsplit(endpoint.get_secret_value())
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
             raise ValueError("expected an address such as http://127.0.0.1:4318")
         if "@" in parts.netloc or parts.query:
             raise ValueError("no secret stands in an address; headers go into OTEL_EXPORTER_OTLP_HEADERS")
@@ -251,7 +251,7 @@ class TelemetryTable(Settings):
     @property
     def traces_url(self) -> str:
         """The endpoint with the path of traces, as OTLP has it."""
-        bare = self.otlp_endpoint.rstrip("/")
+        bare = self.otlp_endpoint.get_secret_value().rstrip("/")
         return bare if bare.endswith("/v1/traces") else f"{bare}/v1/traces"
 
 
