@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -29,6 +30,7 @@ from agent.runtime.otlp import parts_by
 from agent.runtime.parts import Parts, parts
 from agent.store.journal import Journal
 from agent.testing import ManualClock, RecordingNotifier
+from tests.docs.pages import page, sections
 
 MACHINES = (
     Machine(name="market", kind="market", role="market"),
@@ -204,6 +206,23 @@ async def test_a_letter_that_the_journal_cannot_take_says_so(desk: Desk) -> None
     desk.spans()
     desk.posting.post(letters, StoreError("the disk is full"))
     assert named(desk.spans(), "letter").status.description == "not written"
+
+
+async def test_every_span_and_attribute_is_documented(desk: Desk) -> None:
+    desk.told.error = DeliveryError("away")
+    await desk.say(auth="REQUIRED")
+    desk.told.error = None
+    await desk.clock.advance(60)
+    desk.line.evaluate()
+    await desk.say(auth="VALID", feed="DISCONNECTED")
+    await desk.clock.advance(60)
+    desk.line.evaluate()
+    await desk.settle()
+    seen: dict[str, set[str]] = {}
+    for one in desk.spans():
+        seen.setdefault(one.name, set()).update(key.removeprefix("openbell.") for key in one.attributes or {})
+    rows = sections(page("operations.md"))["Traces"].tables()[0]
+    assert {name: set(re.findall(r"`(\w+)`", cells[1])) for name, cells in rows.items()} == seen
 
 
 async def test_what_has_ended_is_not_remembered(desk: Desk) -> None:
