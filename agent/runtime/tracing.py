@@ -1,14 +1,14 @@
 """Traces of the line: what a report led to, up to the receipts. What led to nothing leaves no trace.
 
-A span is begun at every step, but ended, and so sent off, only once something has come of the report. Words
-of people and plugins stay out of spans; what a receiver said has been cleaned of secrets before.
+Of a report on its way only instants are kept; spans are made once something has come of it. Words of people
+and plugins stay out of spans; what a receiver said has been cleaned of secrets before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,13 +28,24 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PREFIX = "openbell."
 
 
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A document that was made between two instants."""
+
+    began: datetime
+    ended: datetime
+    document: HealthDocument
+
+
 @dataclass(slots=True)
 class Course:
-    """One report on its way down the line, with the steps that have ended."""
+    """One report on its way down the line."""
 
-    root: Span
+    name: str
     began: datetime
-    ended: list[tuple[Span, datetime]] = field(default_factory=list)
+    words: Mapping[str, str]
+    root: Span | None = None
+    publication: Publication | None = None
     has_news: bool = False
 
 
@@ -53,55 +64,33 @@ class Trace:
         return len(self._letters)
 
     @contextmanager
-    def following(
-        self, name: str, incident: Callable[[], Incident | None], **attributes: str
-    ) -> Iterator[None]:
+    def following(self, name: str, incident: Callable[[], Incident | None], **words: str) -> Iterator[None]:
         """All that comes of one report, or of a moment in time, while it goes down the line."""
-        began = self._now()
-        before = incident()
-        outer = self._course
-        course = self._course = Course(self._begin(name, began, None, **attributes), began)
+        outer, before = self._course, incident()
+        course = self._course = Course(name, self._now(), words)
         try:
             yield
         finally:
             self._course = outer
-            during = incident() or before
-            if during is not None:
-                course.root.set_attribute(f"{PREFIX}incident", during.id)
-            course.ended.append((course.root, self._now()))
             if course.has_news:
-                _end(course.ended)
+                self._finish(course, incident() or before)
 
     def published(self, began: datetime, document: HealthDocument, *, is_news: bool) -> None:
         """The evaluation ended where the publication began."""
         course = self._course
-        if course is None:
-            return
-        course.has_news |= is_news
-        evaluated = self._begin("evaluate", course.began, course.root)
-        made = self._begin(
-            "publish",
-            began,
-            course.root,
-            revision=document.revision,
-            code=document.code,
-            severity=document.severity.value,
-        )
-        course.ended += [(evaluated, began), (made, self._now())]
+        if course is not None:
+            course.publication = Publication(began, self._now(), document)
+            course.has_news |= is_news
 
     def addressed(self, notice: Notice, letters: Iterable[Letter]) -> None:
         """Letters are made; each is written once the journal has it."""
         course = self._course
         if course is not None:
             course.has_news = True
+        parent = self._root(course) if course is not None else None
         for letter in letters:
-            self._letters[letter.id] = self._begin(
-                "letter",
-                letter.created_at,
-                course.root if course is not None else None,
-                **_words(letter),
-                reason=notice.reason.value,
-            )
+            words = {**_words(letter), "reason": notice.reason.value}
+            self._letters[letter.id] = self._begin("letter", letter.created_at, parent, **words)
 
     def written(self, letters: Iterable[Letter], error: StoreError | None) -> None:
         """The journal has them, or cannot take them."""
@@ -131,6 +120,25 @@ class Trace:
         else:
             attempt.set_status(StatusCode.ERROR, letter.last_error)
         attempt.end(_ns(self._now()))
+
+    def _root(self, course: Course) -> Span:
+        if course.root is None:
+            course.root = self._begin(course.name, course.began, None, **course.words)
+        return course.root
+
+    def _finish(self, course: Course, incident: Incident | None) -> None:
+        root = self._root(course)
+        if incident is not None:
+            root.set_attribute(f"{PREFIX}incident", incident.id)
+        if course.publication is not None:
+            self._finish_publication(course.publication, course.began, root)
+        root.end(_ns(self._now()))
+
+    def _finish_publication(self, made: Publication, began: datetime, root: Span) -> None:
+        self._begin("evaluate", began, root).end(_ns(made.began))
+        said = made.document
+        words = {"code": said.code, "severity": said.severity.value}
+        self._begin("publish", made.began, root, revision=said.revision, **words).end(_ns(made.ended))
 
     def _begin(self, name: str, at: datetime, parent: Span | None, **attributes: str | int) -> Span:
         return self._tracer.start_span(
@@ -207,11 +215,6 @@ def _words(letter: Letter) -> dict[str, str]:
         "type": letter.type.value,
         "code": letter.code,
     }
-
-
-def _end(ended: Iterable[tuple[Span, datetime]]) -> None:
-    for span, at in ended:
-        span.end(_ns(at))
 
 
 def _ns(at: datetime) -> int:
