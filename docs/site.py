@@ -24,10 +24,30 @@ LINKED = (
     "agent/web/static/schemas/*.json",
     "deploy/*/*",
     "plugins/**/sample.toml",
+    "examples/*/sample.toml",
     "plugins/**/*.schema.json",
     "examples/react-banner/src/*.tsx",
 )
 """What pages show or lead to, and the site has as it is."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Called by MkDocs at first: a pattern in the `nav` stands for the pages that fit it."""
+    config.nav = [_expanded(part) for part in config.nav or []]
+    return config
+
+
+def _expanded(part: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+    [(title, pages)] = part.items()
+    return part if isinstance(pages, str) else {title: list(dict.fromkeys(_fitting(pages)))}
+
+
+def _fitting(pages: list[str]) -> Iterator[str]:
+    for page in pages:
+        if "*" not in page:
+            yield page
+        else:
+            yield from sorted(found.relative_to(ROOT).as_posix() for found in ROOT.glob(page))
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
