@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo run test test-programs test-parts campaign check bench images clean
+.PHONY: demo run test test-programs test-parts campaign check bench images docs clean
 
 demo: $(VENV)/.run   ## the agent and the simulated broker, a minute before the bell
 	$(BIN)/openbell demo $(ARGS)
@@ -46,8 +46,11 @@ bench: $(VENV)/.dev  ## the figures in benchmarks/README.md
 images: $(VENV)/.dev ## the pictures in docs/images
 	$(BIN)/python docs/images/make.py
 
+docs: $(VENV)/.dev   ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 import click
 
+from agent.cli.completing import named
 from agent.cli.options import config_option, url_option
 from agent.cli.reach import Answer, Reach, reach
 from agent.errors import AgentError
@@ -18,7 +19,7 @@ EXIT_NOT_LOGGED_IN = 1
 @click.command()
 @config_option
 @url_option
-@click.option("--machine", help="Which machine, where there are several.")
+@click.option("--machine", shell_complete=named("machines"), help="Which machine, where there are several.")
 @click.option("--paste", is_flag=True, help="Log in in any browser, and paste the address it ends at.")
 def login(config: Path, url: str | None, machine: str | None, paste: bool) -> None:
     """Print the login link and wait until the broker has accepted the new token.

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import click
 
+from agent.cli.completing import named
 from agent.cli.options import config_option, json_option, url_option
 from agent.cli.reach import Unreachable, reach
 from agent.errors import AgentError, ConfigError
@@ -21,7 +22,7 @@ PATIENCE_S = 120.0
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=named("notifiers"))
 @config_option
 @url_option
 @json_option

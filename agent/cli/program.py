@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "agent.cli.run:run",
     "demo": "agent.cli.demo:demo",
     "init": "agent.cli.init:init",
+    "completion": "agent.cli.completion:completion",
     "check": "agent.cli.check:check",
     "schema": "agent.cli.schema:schema",
     "status": "agent.cli.status:status",

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from agent.cli.completing import grouped, named, ruled
 from agent.cli.options import config_option, json_option, url_option
 from agent.cli.reach import Reach, done, reach
 from agent.errors import ConfigError
@@ -20,10 +21,10 @@ AT = "/api/system/silences"
 @config_option
 @url_option
 @json_option
-@click.option("--rule", help="The problems of this rule.")
-@click.option("--code", help="The problems of this code.")
-@click.option("--machine", help="The problems of this machine.")
-@click.option("--group", help="The problems of this group.")
+@click.option("--rule", shell_complete=ruled("id"), help="The problems of this rule.")
+@click.option("--code", shell_complete=ruled("code"), help="The problems of this code.")
+@click.option("--machine", shell_complete=named("machines"), help="The problems of this machine.")
+@click.option("--group", shell_complete=grouped, help="The problems of this group.")
 @click.option("--for", "duration", help='For how long, at most "24h".')
 @click.option("--why", help="Why; kept in the journal.")
 @click.option("--who", help="Who [default: the user's name].")

@@ -13,7 +13,7 @@ from agent.config.schema import AgentSettings
 
 P = TypeVar("P")
 
-FIXED = ("name", "environment", "data", "server", "simulator")
+FIXED = ("name", "environment", "data", "server", "simulator", "telemetry")
 """What a running agent cannot take up: it has its address, its folder and its name."""
 
 BY_NAME = ("machines", "notifiers", "credentials")

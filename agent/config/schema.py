@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from datetime import time, timedelta
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -263,6 +265,31 @@ class NetworkTable(Settings):
     """Any of these that answers shows that there is a way out; else the machine's routes do."""
 
 
+class TelemetryTable(Settings):
+    """`[telemetry]`: where traces of the line go, from a report to the receipts of what it led to."""
+
+    otlp_endpoint: SecretText
+    """Of a collector that speaks OTLP over HTTP; no secret, but an error must not repeat one."""
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_a_plain_address(cls, endpoint: SecretText) -> SecretText:
+        parts = urlsplit(endpoint.get_secret_value())
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+            raise ValueError("expected an address such as http://127.0.0.1:4318")
+        if "@" in parts.netloc or parts.query:
+            raise ValueError("no secret stands in an address; headers go into OTEL_EXPORTER_OTLP_HEADERS")
+        if not _is_installed("opentelemetry.exporter.otlp.proto.http"):
+            raise ValueError('opentelemetry is not installed; run: pip install "openbell[otel]"')
+        return endpoint
+
+    @property
+    def traces_url(self) -> str:
+        """The endpoint with the path of traces, as OTLP has it."""
+        bare = self.otlp_endpoint.get_secret_value().rstrip("/")
+        return bare if bare.endswith("/v1/traces") else f"{bare}/v1/traces"
+
+
 class QuietTable(Settings):
     """`quiet` of a `[[route]]`: the hours of every day in which what is not critical waits."""
 
@@ -311,6 +338,13 @@ class RouteTable(Settings):
     quiet: QuietTable | None = None
 
 
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 class AgentSettings(Settings):
     """The whole file."""
 
@@ -334,5 +368,6 @@ class AgentSettings(Settings):
     route: list[RouteTable] = []
     deadman: DeadManTable | None = None
     network: NetworkTable = NetworkTable()
+    telemetry: TelemetryTable | None = None
     readiness: Readiness = Readiness()
     flapping: FlappingTable = FlappingTable()

@@ -32,7 +32,7 @@ from agent.runtime.machines import Machines
 from agent.runtime.notifiers import Notifiers
 from agent.runtime.observing import Observers
 from agent.runtime.outbound import Outbound
-from agent.runtime.posting import Posting
+from agent.runtime.parts import parts
 from agent.runtime.publishing import Publisher
 from agent.runtime.reconciling import Jump, Turns, reconcile
 from agent.runtime.redaction import Redactor
@@ -74,7 +74,8 @@ class Agent:
         self.clock = clock
         self.journal = Journal(blueprint.data_folder / "journal.sqlite")
         self.publisher = Publisher()
-        self.posting = Posting(clock, self.journal, self._stored, base_url)
+        self._parts = parts(blueprint.settings, clock)
+        self.posting = self._parts.posting(clock, self.journal, self._stored, base_url)
         self._surroundings = Surroundings(blueprint.settings.name, blueprint.data_folder, base_url, simulator)
         self._lock = FolderLock(blueprint.data_folder)
         self._outbound = Outbound(f"openbell/{__version__}")
@@ -160,7 +161,7 @@ class Agent:
         self._credentials = await self._open_credentials()
         kept = JournaledValues(self.journal, "login-links")
         self._login_links = LoginLinks(self.clock, kept, self._surroundings.base_url)
-        self._line = Line(self._make_core(), look=self._remedies.look, clean=self.clean)
+        self._line = self._parts.line(self._make_core(), look=self._remedies.look, clean=self.clean)
         self._remedies.resume()
         self._build()
         self.posting.restore()
@@ -182,6 +183,7 @@ class Agent:
         self._stalls.stop()
         await self._outbound.close()
         await self.journal.close()
+        await self._parts.close()
         self._lock.release()
 
     async def _open_credentials(self) -> CredentialService:
@@ -210,7 +212,7 @@ class Agent:
     def _make_core(self) -> Core:
         blueprint = self.blueprint
         former = self._former()
-        self.publisher = Publisher(former.revision if former is not None else 0)
+        self.publisher = self._parts.publisher(former.revision if former is not None else 0)
         return Core(
             blueprint.ruleset,
             clock=self.clock,

@@ -32,6 +32,9 @@ TABLES_OF_THE_FILE = {
     "[[rule]]": schema.RuleTable,
     "[[deadline]]": schema.DeadlineTable,
     "[[remedy]]": schema.RemedyTable,
+    "[deadman]": schema.DeadManTable,
+    "[telemetry]": schema.TelemetryTable,
+    "[[route]]": schema.RouteTable,
     "[flapping]": schema.FlappingTable,
 }
 REGISTRY = load_plugins()

@@ -42,6 +42,7 @@ def imported(program: str) -> set[str]:
                 "requests",
                 "aiosmtplib",
                 "watchfiles",
+                "opentelemetry",
                 "pandas",
                 "plugins",
             },
