@@ -24,6 +24,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from .browsing import ARGUMENTS, CHROMIUM, PHONE, OpenPage, is_complaint
 
 DEADLINE_S = 30.0
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("openbell-*"))
 PRE_OPEN = "2026-11-23T09:14:55+05:30"
 LIVE = "2026-11-23T10:00:00+05:30"
 
@@ -260,6 +261,21 @@ def open_desk(
         return await reach_desk(program, folder)
 
     return begin
+
+
+@pytest.fixture(scope="session")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the examples installed into it."""
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [
+            sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+            "--target", str(folder), *map(str, EXAMPLES),
+        ],
+        check=True,
+        timeout=120,
+    )  # fmt: skip
+    return folder
 
 
 @pytest.fixture

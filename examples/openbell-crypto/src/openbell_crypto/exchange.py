@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
@@ -54,7 +55,7 @@ class Exchange:
             await asyncio.gather(beating, return_exceptions=True)
         return socket
 
-    async def _answer(self, socket: web.WebSocketResponse, asked: dict, symbols: list[str]) -> None:
+    async def _answer(self, socket: web.WebSocketResponse, asked: dict[str, Any], symbols: list[str]) -> None:
         if asked["method"] == "ping":
             self.pings += 1
             await socket.send_json({"method": "pong"})

@@ -1,4 +1,4 @@
-"""One call of Telegram's bot API, within bounds of time and size; its address has the token, and never shows."""
+"""One call of Telegram's bot API, bounded in time and size; its address has the token, and never shows."""
 
 from __future__ import annotations
 
