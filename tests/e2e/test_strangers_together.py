@@ -119,7 +119,6 @@ async def test_an_exchange_positions_an_alarm_and_a_checklist_take_part_at_once(
     assert document["cause"]["machine"] == "crypto-feed"
     (tmp_path / "positions.json").write_text('{"BTC/USD": 1}')
     document = await desk.code("POSITIONS_BLIND")
-    print([(p["rule"],p["group"],p["phase"],p["message"]) for p in document["problems"]])
     assert [one["group"] for one in document["problems"] if one["code"] == "POSITIONS_BLIND"] == ["crypto"]
     await desk.eventually(lambda: telegram.tells("POSITIONS_BLIND"))
     venue.speak()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.loading import load
+from agent.registry import load_plugins
 from agent.testing.finding import contracts_of, open_package
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +83,12 @@ def test_the_exchange_needs_no_other_market(installed, tmp_path) -> None:
         + '\n[readiness]\nrequire = { feed = ["CONNECTED"] }\n'
     )
     assert {one.machine.kind for one in load(config, {}).machines} == {"crypto-market", "crypto-feed"}
+
+
+def test_positions_are_blind_in_every_state_of_a_feed_that_brings_no_data(installed) -> None:
+    registry = load_plugins(enable=["positions"])
+    [blind] = [one.rule for one in registry.rules if one.rule["code"] == "POSITIONS_BLIND"]
+    assert set(blind["when"]["feed"]) == registry.machines["kite-feed"].states - {"CONNECTED", "UNKNOWN"}
 
 
 @by_name
