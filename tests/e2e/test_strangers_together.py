@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 from openbell_crypto.exchange import Exchange, served
+from playwright.async_api import expect
 
 SHIPPED = (Path(__file__).parents[2] / "agent.toml").read_text()
+PATIENCE_MS = 20_000
 TOKEN = "12345:neverToBeSeen"
 EXAMPLES = ("crypto", "panel", "positions", "telegram")
 
@@ -88,7 +90,7 @@ require = {{ auth = ["VALID"], feed = ["CONNECTED"], checklist = ["DONE"] }}
 
 
 async def test_an_exchange_positions_an_alarm_and_a_checklist_take_part_at_once(
-    open_desk, strangers, exchange, telegram, tmp_path
+    open_desk, open_page, strangers, exchange, telegram, tmp_path
 ) -> None:
     venue, url = exchange
     (tmp_path / "desk").mkdir()
@@ -109,10 +111,21 @@ async def test_an_exchange_positions_an_alarm_and_a_checklist_take_part_at_once(
     assert {name: origins[name] for name in EXAMPLES} == {name: f"openbell-{name}" for name in EXAMPLES}
 
     await tick(desk, by="<b>Asha</b>")
-    document = await desk.until(lambda d: d["ready"] and d["tradable"])
-    assert document["machines"]["checklist"]["attributes"]["panel"]["values"] == {
-        "Margin is funded": "<b>Asha</b>"
-    }
+    await desk.until(lambda d: d["ready"] and d["tradable"])
+    page = await open_page(desk)
+    card = page.locator("article.machine", has=page.get_by_role("heading", name="checklist"))
+    for text in ("Before the bell", "Margin is funded", "<b>Asha</b>"):
+        await expect(card.get_by_text(text, exact=True)).to_be_visible(timeout=PATIENCE_MS)
+
+    venue.system = "maintenance"
+    document = await desk.code("EXCHANGE_MAINTENANCE")
+    stale = [one for one in document["problems"] if one["code"] == "FEED_STALE"]
+    assert (document["severity"], [one["suppressed_by"] for one in stale]) == (
+        "warning",
+        [["exchange-maintenance"]],
+    )
+    venue.speak()
+    await desk.live()
 
     venue.mute()
     document = await desk.code("FEED_STALE")

@@ -1,8 +1,8 @@
-"""An exchange that never closes: its market, and its public ticker feed."""
+"""An exchange that never closes: its market, its public ticker feed, and a rule for its maintenance."""
 
 from __future__ import annotations
 
-from agent.api import RegisterMachine, hookimpl
+from agent.api import RegisterMachine, RegisterRule, hookimpl
 
 from . import feed, market, watch
 
@@ -27,4 +27,22 @@ def openbell_state_machines(register: RegisterMachine) -> None:
         states=watch.State,
         reasons=watch.Reason,
         actions=["reconnect"],
+    )
+
+
+@hookimpl
+def openbell_rules(register: RegisterRule) -> None:
+    """A maintenance that the exchange tells of is no reason to wake anybody, unless another rule says so."""
+    register(
+        {
+            "id": "exchange-maintenance",
+            "code": "EXCHANGE_MAINTENANCE",
+            "when": {"feed": ["STALE"]},
+            "measures": {"in_maintenance": ">= 1"},
+            "severity": "warning",
+            "suppresses": ["feed-stale"],
+            "clear_for": "2s",
+            "message": "The exchange is in maintenance, and sends no data",
+        },
+        before="feed-stale",
     )

@@ -168,14 +168,16 @@ class TickerFeed:
 
     def _report(self, standing: Standing) -> Report:
         watch, now = self._watch, self._clock.monotonic()
-        ages = {symbol: round(now - at, 3) for symbol, at in watch.ticked_at.items()} if watch else {}
+        measures = {"in_maintenance": float(standing.reason is Reason.MAINTENANCE)}
+        if watch is not None and watch.ticked_at:
+            measures["newest_tick_age_s"] = round(now - max(watch.ticked_at.values()), 3)
         return Report(
             state=standing.state,
             reason=standing.reason,
             observed_at=self._clock.now(),
             message=standing.message,
             attributes={"symbols": list(self._settings.symbols), "exchange": watch.system if watch else None},
-            measures={"newest_tick_age_s": min(ages.values())} if ages else {},
+            measures=measures,
         )
 
     async def _pause(self) -> None:
