@@ -265,17 +265,18 @@ def open_desk(
 
 @pytest.fixture(scope="session")
 def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the examples installed into it."""
-    folder = tmp_path_factory.mktemp("site")
-    subprocess.run(
-        [
-            sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-            "--target", str(folder), *map(str, EXAMPLES),
-        ],
-        check=True,
-        timeout=120,
-    )  # fmt: skip
+    """A folder with the examples installed into it, each from its own project."""
+    builder, folder = tmp_path_factory.mktemp("builder"), tmp_path_factory.mktemp("site")
+    install(builder, "hatchling")  # once: an environment to build in for each would take four times as long
+    install(folder, "--no-deps", "--no-build-isolation", *map(str, EXAMPLES), beside=builder)
     return folder
+
+
+def install(folder: Path, *what: str, beside: Path | None = None) -> None:
+    """Have pip install into a folder, with what lies in another one at hand."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    environment = {**os.environ, **_beside({"PYTHONPATH": str(beside)} if beside else {})}
+    subprocess.run([*pip, "--target", str(folder), *what], check=True, timeout=120, env=environment)
 
 
 @pytest.fixture
