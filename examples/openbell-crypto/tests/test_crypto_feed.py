@@ -121,6 +121,12 @@ async def test_a_person_can_have_it_connect_anew() -> None:
         assert exchange.connections == 2
 
 
+async def test_a_feed_that_has_stopped_does_not_call_itself_connected() -> None:
+    async with watched(Exchange()) as (bench, machine):
+        await bench.until(TICKING)
+    assert (await machine.probe()).state == State.DISCONNECTED
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [

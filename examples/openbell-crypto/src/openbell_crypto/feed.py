@@ -24,7 +24,7 @@ LONGEST_PAUSE_S = 30.0
 LARGEST_MESSAGE = 1 << 20
 
 REFUSALS = {401: Reason.REFUSED, 403: Reason.REFUSED, 429: Reason.RATE_LIMITED}
-IDLE = Standing(State.DISCONNECTED, Reason.IDLE, "Not connected; nothing is expected")
+IDLE = Standing(State.DISCONNECTED, Reason.IDLE, "Not connected")
 TROUBLES = {
     Reason.NETWORK: "The exchange cannot be reached",
     Reason.REFUSED: "The exchange turns us away: is it offered where this host is?",
@@ -77,6 +77,7 @@ class TickerFeed:
                 await self._pause()
         finally:
             end()
+            self._standing = IDLE  # a probe after this must not tell of a connection that is gone
 
     async def act(self, action: str) -> str:
         if action != "reconnect":
