@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -39,19 +38,10 @@ def configuration(upstox: str) -> str:
     )
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+@pytest.fixture
+def installed(strangers: Path) -> dict[str, str]:
     """An environment with the example installed into it."""
-    folder = tmp_path_factory.mktemp("site")
-    subprocess.run(
-        [
-            sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-            "--target", str(folder), str(EXAMPLE),
-        ],
-        check=True,
-        timeout=120,
-    )  # fmt: skip
-    return {"PYTHONPATH": str(folder)}
+    return {"PYTHONPATH": str(strangers)}
 
 
 @pytest.fixture
