@@ -89,22 +89,3 @@ async def test_a_token_dies_at_half_past_three_and_a_login_brings_the_desk_back(
     token = (folder / "data" / "upstox-token").read_text().strip()
     said = "".join(desk.program.output + night.program.output)
     assert not [secret for secret in (token, "demo-secret", "/feed/") if secret in said + json.dumps(back)]
-
-
-async def test_it_keeps_every_contract(start: Any, installed: dict[str, str]) -> None:
-    graded = await start("plugins", "test", str(EXAMPLE), environment=installed)
-    assert await graded.ended() == 0
-    assert "grade A" in "".join(graded.output)
-
-
-async def test_its_own_tests_pass(installed: dict[str, str]) -> None:
-    """Those beside the contracts."""
-    tested = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-        *("-k", "not TestFeed and not TestLogin"),
-        cwd=EXAMPLE,
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, **_beside(installed)},
-    )
-    said, _ = await tested.communicate()
-    assert tested.returncode == 0, said.decode()
