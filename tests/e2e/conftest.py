@@ -24,6 +24,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from .browsing import ARGUMENTS, CHROMIUM, PHONE, OpenPage, is_complaint
 
 DEADLINE_S = 30.0
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("openbell-*"))
 PRE_OPEN = "2026-11-23T09:14:55+05:30"
 LIVE = "2026-11-23T10:00:00+05:30"
 
@@ -260,6 +261,22 @@ def open_desk(
         return await reach_desk(program, folder)
 
     return begin
+
+
+@pytest.fixture(scope="session")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the examples installed into it, each from its own project."""
+    builder, folder = tmp_path_factory.mktemp("builder"), tmp_path_factory.mktemp("site")
+    install(builder, "hatchling")  # once: an environment to build in for each would take four times as long
+    install(folder, "--no-deps", "--no-build-isolation", *map(str, EXAMPLES), beside=builder)
+    return folder
+
+
+def install(folder: Path, *what: str, beside: Path | None = None) -> None:
+    """Have pip install into a folder, with what lies in another one at hand."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    environment = {**os.environ, **_beside({"PYTHONPATH": str(beside)} if beside else {})}
+    subprocess.run([*pip, "--target", str(folder), *what], check=True, timeout=120, env=environment)
 
 
 @pytest.fixture

@@ -1,35 +1,17 @@
-"""A package from outside the tree takes part by entry point."""
+"""Packages from outside the tree take part by entry point, alone and all at once."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from agent.skeleton import Names, Shape, write
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "openbell-positions"
 SHIPPED = (Path(__file__).parents[2] / "agent.toml").read_text()
-
-
-@pytest.fixture(scope="module")
-def strangers(tmp_path_factory) -> Path:
-    """A folder with the example installed into it."""
-    folder = tmp_path_factory.mktemp("site")
-    subprocess.run(
-        [
-            sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-            "--target", str(folder), str(EXAMPLE),
-        ],
-        check=True,
-        timeout=120,
-    )  # fmt: skip
-    return folder
 
 
 def configuration(folder: Path, extra: str) -> None:

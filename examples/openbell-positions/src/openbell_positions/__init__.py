@@ -98,9 +98,10 @@ def openbell_rules(register: RegisterRule) -> None:
         {
             "id": "positions-without-feed",
             "code": "POSITIONS_BLIND",
-            "when": {"positions": ["OPEN"], "feed": ["STALE", "DISCONNECTED"]},
+            "when": {"positions": ["OPEN"], "feed": ["STALE", "DISCONNECTED", "CONNECTING"]},
             "severity": "critical",
             "for": "1s",
+            "clear_for": "2s",
             "message": "Positions are open and no data comes in",
         },
         before="feed-disconnected",
