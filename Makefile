@@ -26,10 +26,10 @@ endif
 
 # They wait for sockets, clocks and browsers most of the time, and so leave room for each other.
 test-programs: $(VENV)/.dev
-	$(BIN)/coverage run -m pytest -p no:cacheprovider tests/e2e tests/campaign
+	$(BIN)/coverage run -m pytest -p no:cacheprovider tests/e2e
 
 test-parts: $(VENV)/.dev
-	$(BIN)/coverage run -m pytest --ignore=tests/e2e --ignore=tests/campaign
+	$(BIN)/coverage run -m pytest --ignore=tests/e2e
 
 campaign: $(VENV)/.dev ## kills at every point of a notice's way, thirty times each, at syncs and at random; bad disks and power cuts; half an hour
 	OPENBELL_CAMPAIGN=30 $(BIN)/python -m pytest tests/campaign $(ARGS)

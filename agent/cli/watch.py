@@ -7,8 +7,8 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from queue import Empty, SimpleQueue
@@ -95,26 +95,27 @@ def watch(agent: Reach) -> str | None:
             wake()
 
         threading.Thread(target=Listening(agent, clock, tell).run, daemon=True).start()
-        view = _show(View(agent.url), clock, changes, wakes)
+        with _signals(wake) as got:
+            view = _show(View(agent.url), clock, changes, wakes, got)
+    if signal.SIGTERM in got:
+        sys.exit(128 + signal.SIGTERM)
     if view.document is None or not view.is_live(clock.monotonic()):
         return None
     return str(view.document["severity"])
 
 
-def _show(view: View, clock: SystemClock, changes: SimpleQueue[Change], wakes: int) -> View:
-    """Draw at each change and each second, until a key or Control-C; returns what was seen last."""
+def _show(
+    view: View, clock: SystemClock, changes: SimpleQueue[Change], wakes: int, got: Collection[int]
+) -> View:
+    """Draw at each change and each second, until a key or a signal; returns what was seen last."""
     from rich.console import Console
     from rich.live import Live
 
     from agent.cli.screen import screen
 
     console = Console()
-    with (
-        suppress(KeyboardInterrupt),
-        _keys() as keys,
-        Live(console=console, screen=True, auto_refresh=False) as live,
-    ):
-        while True:
+    with _keys() as keys, Live(console=console, screen=True, auto_refresh=False) as live:
+        while not got:
             shown = screen(view, clock.monotonic(), columns=console.width, rows=console.height)
             live.update(shown, refresh=True)
             told, _, _ = select.select([wakes, *keys], [], [], 1.0)
@@ -159,6 +160,23 @@ def _waking() -> Iterator[tuple[int, Callable[[], None]]]:
 
 
 @contextmanager
+def _signals(wake: Callable[[], None]) -> Iterator[list[int]]:
+    """The signals that end the view, as they come: none is raised amidst the drawing of a screen."""
+    got: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        got.append(number)
+        wake()
+
+    former = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield got
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def _keys() -> Iterator[list[int]]:
     """The keyboard, each key at once; nothing where there is none. The terminal is left as it was."""
     if not sys.stdin.isatty():
@@ -169,13 +187,8 @@ def _keys() -> Iterator[list[int]]:
 
     keyboard = sys.stdin.fileno()
     before = termios.tcgetattr(keyboard)
-    signal.signal(signal.SIGTERM, _end_by_signal)
     tty.setcbreak(keyboard)
     try:
         yield [keyboard]
     finally:
         termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
-
-
-def _end_by_signal(number: int, frame: object) -> None:
-    sys.exit(128 + number)
