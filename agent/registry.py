@@ -26,7 +26,6 @@ BUILT_IN = {
     "auth": "plugins.auth",
     "feed": "plugins.feed",
     "notifiers": "plugins.notifiers",
-    "peer": "plugins.peer",
 }
 """The built-in plugins by name; they come in by the same door as any other."""
 

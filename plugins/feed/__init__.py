@@ -1,15 +1,18 @@
-"""Market-data feeds: the Kite ticker, any WebSocket that speaks JSON, and a trading process's own ticker."""
+"""Feeds: the Kite ticker, a WebSocket that speaks JSON, a trading process, another agent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from agent.api import Context, RegisterMachine, hookimpl
+from plugins.feed.peer import hearing
+from plugins.feed.peer.settings import PeerSettings
 from plugins.feed.settings import JsonFeedSettings, KiteFeedSettings, PushedFeedSettings
 from plugins.feed.states import Reason, State
 
 if TYPE_CHECKING:
     from plugins.feed.machine import Feed
+    from plugins.feed.peer.machine import Peer
     from plugins.feed.pushed import PushedFeed
 
 ACTIONS = ("reconnect",)
@@ -34,6 +37,13 @@ def pushed_feed(settings: PushedFeedSettings, context: Context) -> PushedFeed:
     from plugins.feed.pushed import PushedFeed
 
     return PushedFeed(settings, context)
+
+
+def peer(settings: PeerSettings, context: Context) -> Peer:
+    """The machine of an `openbell`: the document stream of another agent."""
+    from plugins.feed.peer.machine import Peer
+
+    return Peer(settings, context)
 
 
 @hookimpl
@@ -64,4 +74,12 @@ def openbell_state_machines(register: RegisterMachine) -> None:
         states=State,
         reasons=Reason,
         actions=ACTIONS,
+    )
+    register(
+        "openbell",
+        peer,
+        settings=PeerSettings,
+        role="peer",
+        states=hearing.State,
+        reasons=hearing.Reason,
     )

@@ -7,9 +7,9 @@ from datetime import datetime
 from pydantic import TypeAdapter, ValidationError
 
 from agent.api import Context, Report
-from plugins.peer.asking import ask, read
-from plugins.peer.hearing import Fault, Hearing, Judgement, Patience, State, hear, judge
-from plugins.peer.settings import PeerSettings
+from plugins.feed.peer.asking import ask, read
+from plugins.feed.peer.hearing import Fault, Hearing, Judgement, Patience, State, hear, judge
+from plugins.feed.peer.settings import PeerSettings
 
 KEY = "hearing"
 _KEPT = TypeAdapter(Hearing)

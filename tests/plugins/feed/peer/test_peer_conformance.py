@@ -12,7 +12,7 @@ from agent.testing import CANARY, StateMachineContract, Trouble
 
 
 class TestPeer(StateMachineContract):
-    plugin = "plugins.peer"
+    plugin = "plugins.feed"
     kind = "openbell"
     healthy = ("HEARD", "ANSWERING")
     refuses_canary = False

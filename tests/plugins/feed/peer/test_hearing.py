@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from plugins.peer.hearing import (
+from plugins.feed.peer.hearing import (
     Fault,
     Hearing,
     Judgement,

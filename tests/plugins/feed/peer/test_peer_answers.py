@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from plugins.peer.asking import read
-from plugins.peer.hearing import Fault, Reason, Session, Word
-from plugins.peer.settings import PeerSettings
+from plugins.feed.peer.asking import read
+from plugins.feed.peer.hearing import Fault, Reason, Session, Word
+from plugins.feed.peer.settings import PeerSettings
 
 NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 BODY = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from plugins.peer.hearing import Fault, Reason, Session, Word
+from plugins.feed.peer.hearing import Fault, Reason, Session, Word
 
 if TYPE_CHECKING:
     import aiohttp
