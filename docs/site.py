@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,17 +19,8 @@ SHOWN = (
     "benchmarks/README.md",
     "tests/cases/README.md",
 )
-LINKED = (
-    "LICENSE",
-    "docs/images/*.png",
-    "agent/web/static/schemas/*.json",
-    "deploy/*/*",
-    "plugins/**/sample.toml",
-    "examples/*/sample.toml",
-    "plugins/**/*.schema.json",
-    "examples/react-banner/src/*.tsx",
-)
-"""What pages show or lead to, and the site has as it is."""
+LINK = re.compile(r"\]\(([^)\s#:]+)")
+"""The target of a link within the project."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -57,11 +49,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def _ours(config: MkDocsConfig) -> Iterator[File]:
-    for pattern in SHOWN + LINKED:
-        for path in sorted(ROOT.glob(pattern)):
-            yield File(
-                path.relative_to(ROOT).as_posix(),
-                src_dir=str(ROOT),
-                dest_dir=config.site_dir,
-                use_directory_urls=config.use_directory_urls,
-            )
+    pages = {page for pattern in SHOWN for page in ROOT.glob(pattern)}
+    linked = {file for page in pages for file in _linked(page)}
+    for path in sorted(pages | linked):
+        yield File(
+            path.relative_to(ROOT).as_posix(),
+            src_dir=str(ROOT),
+            dest_dir=config.site_dir,
+            use_directory_urls=config.use_directory_urls,
+        )
+
+
+def _linked(page: Path) -> Iterator[Path]:
+    """What a page shows or leads to that is no page: the site has it as it is."""
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        file = (page.parent / target).resolve()
+        if file.is_file() and file.suffix != ".md" and file.is_relative_to(ROOT):
+            yield file

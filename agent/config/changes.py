@@ -147,7 +147,7 @@ def _waiting(old: AgentSettings, new: AgentSettings) -> Iterator[str]:
     """`server.port`, say, rather than the whole table."""
     for name in FIXED:
         before, after = getattr(old, name), getattr(new, name)
-        if not isinstance(before, BaseModel):
+        if not (isinstance(before, BaseModel) and isinstance(after, BaseModel)):
             if before != after:
                 yield name
             continue

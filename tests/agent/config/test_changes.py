@@ -102,6 +102,15 @@ def test_what_is_fixed_stays_as_it_is_and_is_told_until_it_is_undone(change) -> 
     assert compare(running, first) == Changes(tables=("rule",))
 
 
+def test_a_fixed_table_that_comes_goes_or_changes_waits_for_the_next_start(change) -> None:
+    table = '[telemetry]\notlp_endpoint = "http://127.0.0.1:4318"\n'
+    _, without, traced = change(("# end", table), start=SHIPPED + "\n# end\n")
+    _, _, moved = change(("# end", table.replace("4318", "4319")), start=SHIPPED + "\n# end\n")
+    assert compare(without, traced) == Changes(waiting=("telemetry",))
+    assert compare(traced, without) == Changes(waiting=("telemetry",))
+    assert compare(traced, moved) == Changes(waiting=("telemetry.otlp_endpoint",))
+
+
 def test_machines_whose_credential_changed_are_among_those_to_rebuild() -> None:
     changes = Changes(machines=parts(removed="gone", adjusted="feed"))
     assert changes.rebuilding(frozenset({"feed", "gone"})).machines == parts(removed="gone", rebuilt="feed")
