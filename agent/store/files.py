@@ -27,8 +27,8 @@ def connect(path: Path, patience_s: float, *, make: bool = True) -> sqlite3.Conn
     uri = f"{path.absolute().as_uri()}?mode={'rwc' if make else 'rw'}"
     connection = sqlite3.connect(uri, timeout=patience_s, isolation_level=None, uri=True)
     try:
-        if make:
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts for a new file
+        if make and not length(path):  # on a file with content it would write, at every start
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
