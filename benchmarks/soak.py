@@ -53,10 +53,13 @@ AT_ONCE = 25
 TOKEN = "the-token-of-a-soaked-strategy"
 FEED = ("stall", "mute", "partial", "lag", "frozen", "drop", "refuse", "half-open", "malformed")
 REST = ("slow", "error", "rate-limit", "garbage", "forbidden", "drop")
-EXTRAS = """
-[machines.strategy]
+STRATEGIES = 15
+"""Trading processes that report: of each, the agent lets two reports a second in."""
+STRATEGY = """
+[machines.strategy-{number}]
 kind = "pushed-feed"
-
+"""
+NOTIFIER = """
 [notifiers.desk]
 kind = "webhook"
 url = "http://127.0.0.1:{port}/"
@@ -68,7 +71,7 @@ allow_private = true
 
 
 async def serve(folder: Path) -> None:
-    """The shipped configuration and `EXTRAS`; obeys the lines that come in on standard input."""
+    """The shipped configuration, and more; obeys the lines that come in on standard input."""
     from agent.cli.run import serving
     from agent.clock import SystemClock
     from agent.config.loading import load
@@ -139,8 +142,10 @@ async def program(folder: Path, receiver: int) -> AsyncIterator[Program]:
     briefer = shipped.replace('stale_after = "10s"', 'stale_after = "1s"').replace(
         'every = "10s"', 'every = "2s"'
     )
+    strategies = "".join(STRATEGY.format(number=number) for number in range(STRATEGIES))
+    extras = strategies + NOTIFIER.format(port=receiver)
     server = f'[server]\npush_token = "{TOKEN}"'
-    (folder / "agent.toml").write_text(briefer.replace("[server]", server) + EXTRAS.format(port=receiver))
+    (folder / "agent.toml").write_text(briefer.replace("[server]", server) + extras)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, __file__, "--agent", str(folder)),
         cwd=folder,
@@ -228,8 +233,9 @@ class Week:
         address = f"{self.program.page}/api/system/push/strategy"
         headers = {"Authorization": f"Bearer {TOKEN}"}
         for number in range(count):
-            beat = {"process": "p", "connected": bool(number % 2), "opened": 1, "failed": number // 2}
-            async with self.session.post(address, json=beat, headers=headers) as answered:
+            turn, strategy = divmod(number, STRATEGIES)
+            beat = {"process": "p", "connected": bool(turn % 2), "opened": 1, "failed": turn // 2}
+            async with self.session.post(f"{address}-{strategy}", json=beat, headers=headers) as answered:
                 answered.raise_for_status()
             self.done["reports"] += 1
             await asyncio.sleep(seconds / count)
