@@ -4,8 +4,9 @@
     python benchmarks/startup.py --runs 3 --rest 10
 
 Each run is `openbell demo` on free ports, with an empty data folder: the agent and the simulated broker in
-one process, nobody logged in. After the last start a login is made, so that the rest is that of a live feed;
-then CPU and resident memory are read from /proc. Import caches are warm from the second start on.
+one process, nobody logged in. Then one more is logged in while the market is live, and one on a Sunday, whose
+feed is connected and quiet; CPU and resident memory are read from /proc. Import caches are warm from the
+second start on.
 """
 
 from __future__ import annotations
@@ -30,16 +31,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 IN_SESSION = "2026-11-23T10:00:00+05:30"
 PATIENCE_S = 30.0
-TICKS = os.sysconf("SC_CLK_TCK")
+SUNDAY = "2026-11-22T10:00:00+05:30"
+SETTLE_S = 5.0
 
 
 @contextmanager
-def program(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, str, float]]:
+def program(folder: Path, at: str = IN_SESSION) -> Iterator[tuple[subprocess.Popen[str], str, str, float]]:
     """A demo that is up: the process, the page's address, the broker's, and the time of its ready line."""
     command = [sys.executable, "-m", "agent.cli", "demo", "--port", "0", "--broker-port", "0"]
     began = time.monotonic()
     process = subprocess.Popen(
-        [*command, "--at", IN_SESSION, "--data-dir", str(folder)],
+        [*command, "--at", at, "--data-dir", str(folder)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -75,8 +77,13 @@ def log_in(page: str) -> None:
     browser.open(page).read()
     browser.open(f"{page}/api/auth/login").read()
     began = time.monotonic()
-    while document(page)["code"] != "LIVE" and time.monotonic() - began < PATIENCE_S:
+    while feed_state(page) != "CONNECTED" and time.monotonic() - began < PATIENCE_S:
         time.sleep(0.1)
+
+
+def feed_state(page: str) -> str:
+    with urllib.request.urlopen(f"{page}/api/system/health/feed") as answer:
+        return str(json.load(answer)["state"])
 
 
 class Approve(urllib.request.HTTPRedirectHandler):
@@ -94,9 +101,21 @@ def resident_mib(pid: int) -> float:
 
 
 def cpu_s(pid: int) -> float:
-    """User and system time of a process, from the 14th and 15th field of its stat."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Time on a processor of all threads; to the nanosecond, where `stat` has hundredths of a second."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def rest(at: str, seconds: float) -> str:
+    """What one that is logged in costs while nothing is asked of it."""
+    with tempfile.TemporaryDirectory() as folder, program(Path(folder) / "desk", at) as (process, page, *_):
+        first_answer(page, time.monotonic())
+        log_in(page)
+        time.sleep(SETTLE_S)
+        before, began = cpu_s(process.pid), time.monotonic()
+        time.sleep(seconds)
+        used = (cpu_s(process.pid) - before) / (time.monotonic() - began)
+        return f"CPU {used * 100:.2f} % of a core over {seconds:g} s, {resident_mib(process.pid):.1f} MiB"
 
 
 def spread(values: list[float], unit: str) -> str:
@@ -110,23 +129,18 @@ def main() -> None:
     parser.add_argument("--rest", type=float, default=30.0, help="seconds of rest that are measured")
     wanted = parser.parse_args()
     ready, answered, resident = [], [], []
-    for number in range(wanted.runs):
+    for _ in range(wanted.runs):
         with tempfile.TemporaryDirectory() as folder:
             began = time.monotonic()
             with program(Path(folder) / "desk") as (process, page, _, taken):
                 ready.append(taken)
                 answered.append(first_answer(page, began))
                 resident.append(resident_mib(process.pid))
-                if number == wanted.runs - 1:
-                    print(f"start to ready line      {spread(ready, 's')}")
-                    print(f"start to first document  {spread(answered, 's')}")
-                    print(f"resident after start     {spread(resident, 'MiB')}")
-                    log_in(page)
-                    before, at = cpu_s(process.pid), time.monotonic()
-                    time.sleep(wanted.rest)
-                    used = (cpu_s(process.pid) - before) / (time.monotonic() - at)
-                    print(f"live, feed ticking: CPU  {used * 100:.2f} % of a core over {wanted.rest:g} s")
-                    print(f"live, feed ticking: res. {resident_mib(process.pid):.1f} MiB")
+    print(f"start to ready line      {spread(ready, 's')}")
+    print(f"start to first document  {spread(answered, 's')}")
+    print(f"resident after start     {spread(resident, 'MiB')}")
+    print(f"logged in, feed ticking  {rest(IN_SESSION, wanted.rest)}")
+    print(f"logged in, feed quiet    {rest(SUNDAY, wanted.rest)}")
 
 
 if __name__ == "__main__":
