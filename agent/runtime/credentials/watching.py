@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every change at INFO
 
 POLL_S = 10.0
-STEP_MS = 50
+STEP_MS = 200
 """How long changes are gathered; a shorter step costs more wake-ups in an idle agent."""
 
 _SWAPPED_FOLDER = "..data"
