@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from agent import __version__
-from agent.abilities import Credential, CredentialState, Surroundings
+from agent.abilities import Credential, Surroundings
 from agent.alerts.letters import Letter
 from agent.alerts.routes import without
 from agent.clock import SystemClock
@@ -22,9 +22,9 @@ from agent.ownership import Ownership
 from agent.runtime.conduct import Conduct
 from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
-from agent.runtime.credentials import CredentialService, Opened, StoredCredential
 from agent.runtime.deadman import DeadMan
 from agent.runtime.footing import Footing
+from agent.runtime.keyring import Keyring
 from agent.runtime.line import Line
 from agent.runtime.lock import FolderLock
 from agent.runtime.login_links import LoginLinks
@@ -82,11 +82,15 @@ class Agent:
         self._alive = alive
         self._supervisor = Supervisor(clock)
         self._scheduling = Scheduling(clock, self._evaluate)
-        self._credentials: CredentialService | None = None
-        self._watch: tuple[asyncio.Task[None], ...] = ()
         self._switch: tuple[asyncio.Task[None], ...] = ()
-        self._credential_troubles: dict[str, str] = {}
         self._redactor = redactor or Redactor(blueprint.secrets)
+        self._keyring = Keyring(
+            clock,
+            self.journal,
+            supervisor=self._supervisor,
+            redactor=self._redactor,
+            changed=self._check_self,
+        )
         self._ownership = Ownership()
         self._observers = Observers(clock, self._supervisor)
         self._reloads = reloads
@@ -143,12 +147,6 @@ class Agent:
     def core(self) -> Core:
         return self.line.core
 
-    @property
-    def credentials(self) -> CredentialService:
-        if self._credentials is None:
-            raise RuntimeError("the agent has not been started")
-        return self._credentials
-
     # -- start and stop ---------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -158,7 +156,7 @@ class Agent:
         self._stalls.start()
         self.journal.open()
         self.journal.start()
-        self._credentials = await self._open_credentials()
+        await self._keyring.open(self.blueprint.settings.credentials, self.blueprint.path.parent)
         kept = JournaledValues(self.journal, "login-links")
         self._login_links = LoginLinks(self.clock, kept, self._surroundings.base_url)
         self._line = self._parts.line(self._make_core(), look=self._remedies.look, clean=self.clean)
@@ -185,29 +183,6 @@ class Agent:
         await self.journal.close()
         await self._parts.close()
         self._lock.release()
-
-    async def _open_credentials(self) -> CredentialService:
-        service = CredentialService(
-            self.blueprint.settings.credentials,
-            clock=self.clock,
-            store=JournaledValues(self.journal, "credentials"),
-            folder=self.blueprint.path.parent,
-        )
-        self._follow(service.credentials.values())
-        await service.start()
-        return service
-
-    def _follow(self, credentials: Iterable[StoredCredential]) -> None:
-        for credential in credentials:
-            credential.state.subscribe(self._credential_changed)
-
-    def _credential_changed(self, state: CredentialState) -> None:
-        if state.secret is not None:
-            self._redactor.add(state.secret.value)
-        troubles = self._credentials.troubles() if self._credentials is not None else {}
-        if troubles != self._credential_troubles:
-            self._credential_troubles = troubles
-            self.wellbeing.changed()
 
     def _make_core(self) -> Core:
         blueprint = self.blueprint
@@ -252,7 +227,7 @@ class Agent:
             surroundings=self._surroundings,
             outbound=self._outbound,
             journal=self.journal,
-            credentials={**self.credentials.credentials, **(opened or {})},
+            credentials={**self._keyring.service.credentials, **(opened or {})},
         )
 
     def _build(self) -> None:
@@ -265,7 +240,7 @@ class Agent:
 
     def _watch_over(self) -> None:
         self.wellbeing.probers = self.machines.probers
-        self.wellbeing.credential_troubles = self.credentials.troubles
+        self.wellbeing.credential_troubles = self._keyring.troubles
         self.wellbeing.journal_loss = lambda: self.journal.loss
         self.wellbeing.journal_bytes = lambda: self.journal.size_bytes
         self.wellbeing.changed = self._check_self
@@ -305,7 +280,7 @@ class Agent:
 
     def _set_going(self) -> None:
         keep = self._supervisor.keep
-        self._watch = (keep("credentials", self.credentials.run),)
+        self._keyring.set_going()
         self.machines.set_going()
         self.notifiers.set_going()
         self._check_self()
@@ -339,28 +314,20 @@ class Agent:
             self._redactor.add(secret)
         changes = compare(self.blueprint, blueprint)
         changes = changes.rebuilding(self.machines.using(changes.credentials.gone))
-        opened = await self._open(blueprint, changes)
+        tables = blueprint.settings.credentials
+        opened = await self._keyring.stage({name: tables[name] for name in changes.credentials.new})
         services = self._services({name: one.credential for name, one in opened.items()})
         succession = prepare(blueprint, changes, self.machines, self.notifiers, services)
         await self.machines.end(succession.machines_gone)
         await self.notifiers.end(changes.notifiers.removed)
         await self._observers.end_all_but(blueprint.registry.observers)
         if changes.credentials != Parts():
-            await self._supervisor.end(self._watch)
-            self.credentials.adopt(opened, changes.credentials.removed)
-            self._watch = (self._supervisor.keep("credentials", self.credentials.run),)
+            await self._keyring.adopt(opened, changes.credentials.removed)
         self._swap(settle(self.blueprint, blueprint), succession)
         if "deadman" in changes.tables:
             await self._supervisor.end(self._switch)
             self._switch_on()
         return changes
-
-    async def _open(self, blueprint: Blueprint, changes: Changes) -> dict[str, Opened]:
-        tables = blueprint.settings.credentials
-        opened = self.credentials.open({name: tables[name] for name in changes.credentials.new})
-        self._follow(one.credential for one in opened.values())
-        await self.credentials.load(opened)
-        return opened
 
     def _swap(self, blueprint: Blueprint, succession: Succession) -> None:
         """Between two evaluations: nothing here waits."""

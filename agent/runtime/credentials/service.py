@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from agent.abilities import KeyValue
@@ -15,7 +16,7 @@ from agent.config.credentials import CredentialSettings
 from agent.runtime.credentials.memory import Memory, hash_key
 from agent.runtime.credentials.sources import Source, open_source
 from agent.runtime.credentials.stored import StoredCredential
-from agent.runtime.credentials.watching import FileWatch
+from agent.runtime.credentials.watching import POLL, FileWatch
 from agent.runtime.threads import Threads
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ class CredentialService:
         store: KeyValue,
         folder: Path,
         environment: Mapping[str, str] | None = None,
+        poll: timedelta = POLL,
     ) -> None:
+        self._poll = poll
         self._variables = os.environ if environment is None else environment
         self._store = store
         self._folder = folder
@@ -105,7 +108,7 @@ class CredentialService:
                 credential.stir()
 
         files = [path for _, path in watched if path is not None]
-        watch = FileWatch(files, stir_all, clock=self._clock, threads=self._threads)
+        watch = FileWatch(files, stir_all, clock=self._clock, threads=self._threads, poll=self._poll)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch.run(), name="credential watch")
             for credential, _ in watched:

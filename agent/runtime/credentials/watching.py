@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from agent.runtime.threads import Threads
 log = logging.getLogger(__name__)
 logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every change at INFO
 
-POLL_S = 10.0
+POLL = timedelta(seconds=10)
+"""How often the files are looked at beneath the watch, for what it does not tell."""
+
 STEP_MS = 200
 """How long changes are gathered; a shorter step costs more wake-ups in an idle agent."""
 
@@ -33,12 +36,19 @@ class FileWatch:
     """Calls `tell` when one of the files may have changed."""
 
     def __init__(
-        self, files: Sequence[Path], tell: Callable[[], None], *, clock: Clock, threads: Threads
+        self,
+        files: Sequence[Path],
+        tell: Callable[[], None],
+        *,
+        clock: Clock,
+        threads: Threads,
+        poll: timedelta = POLL,
     ) -> None:
         self._files = tuple(files)
         self._tell = tell
         self._clock = clock
         self._threads = threads
+        self._poll_s = poll.total_seconds()
         self._armed: Identity = ()
         self._rearm = asyncio.Event()
 
@@ -50,7 +60,7 @@ class FileWatch:
 
     async def _poll(self) -> None:
         while True:
-            await self._clock.sleep(POLL_S)
+            await self._clock.sleep(self._poll_s)
             self._tell()
             if await self._threads.run(self._identity) != self._armed:
                 self._rearm.set()
@@ -81,7 +91,7 @@ class FileWatch:
         except (OSError, RuntimeError) as error:
             log.warning(
                 "credentials: changes are seen every %g s only, as folders cannot be watched: %s",
-                POLL_S,
+                self._poll_s,
                 error,
             )
 

@@ -68,7 +68,8 @@ def test_the_plugin_offers_its_kinds_with_all_their_words() -> None:
         offered[kind] = rest
 
     feed.openbell_state_machines(register)
-    assert set(offered) == {"kite-feed", "json-feed", "pushed-feed"}
+    assert set(offered) == {"kite-feed", "json-feed", "pushed-feed", "openbell"}
+    assert offered.pop("openbell")["role"] == "peer"
     for rest in offered.values():
         assert rest["role"] == "feed"
         assert set(rest["states"]) == {"CONNECTED", "STALE", "CONNECTING", "DISCONNECTED"}

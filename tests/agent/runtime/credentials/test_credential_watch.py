@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,20 @@ from agent.abilities import CredentialState
 from agent.clock import SystemClock
 from agent.config.credentials import EnvFileSettings, EnvironmentSettings
 from agent.runtime.credentials import CredentialService, StoredCredential
+from agent.runtime.credentials.watching import POLL
 from agent.testing import MemoryStore, running
 
-PATIENCE_S = 5.0
+PATIENCE_S = 15.0
 NOBODY = 65534
 
 
 @asynccontextmanager
-async def watched(path: Path) -> AsyncIterator[StoredCredential]:
+async def watched(path: Path, poll: timedelta = POLL) -> AsyncIterator[StoredCredential]:
     """The credential in a file, once the watch stands: it has then seen a first change."""
     tables = {"kite": EnvFileSettings(source="env-file", path=str(path))}
-    service = CredentialService(tables, clock=SystemClock(), store=MemoryStore(), folder=path.parent)
+    service = CredentialService(
+        tables, clock=SystemClock(), store=MemoryStore(), folder=path.parent, poll=poll
+    )
     await service.start()
     async with running(service):
         credential = service.credentials["kite"]
@@ -187,9 +191,8 @@ async def test_a_file_that_may_not_be_read_is_told_of_and_the_token_stays(env: P
         await until(credential, lambda state: not state.trouble)
 
 
-async def test_a_folder_that_is_replaced_is_watched_again(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.runtime.credentials.watching.POLL_S", 0.2)
-    async with watched(env) as credential:
+async def test_a_folder_that_is_replaced_is_watched_again(env: Path) -> None:
+    async with watched(env, poll=timedelta(seconds=0.2)) as credential:
         shutil.rmtree(env.parent)
         await until(credential, says(None))
         env.parent.mkdir()
