@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from aiohttp import web
@@ -115,13 +116,13 @@ def _body(wish: Wish, review: Review, feeds: tuple[str, ...]) -> dict[str, objec
 
 
 def _count(one: Count) -> dict[str, object]:
-    """A count as JSON has it; the seconds are whole milliseconds, so that they make up their sum."""
-    parts = {name: _seconds(getattr(one, name)) for name in ("seen", "login", "feed", "unknown", "away")}
+    """A count as JSON has it."""
+    parts = dict(_shares(one))
     seen = parts.pop("seen")
     blind = sum(parts.values())
     return {
         "sessions": one.sessions,
-        "open_s": round(seen + blind, 3),
+        "open_s": _seconds(one.open),
         "seen_s": seen,
         "blind_s": round(blind, 3),
         "blind": {f"{name}_s": value for name, value in parts.items()},
@@ -132,6 +133,20 @@ def _count(one: Count) -> dict[str, object]:
         "late_logins": one.late_logins,
         "late_s": _seconds(one.late),
     }
+
+
+def _shares(one: Count) -> Iterator[tuple[str, float]]:
+    """What the open time is made of, in seconds of whole milliseconds that make up its own.
+
+    Each ends where the sum so far does, rounded: parts that are rounded by themselves may be a
+    millisecond more together, or less.
+    """
+    total, before = timedelta(0), 0
+    for name in ("seen", "login", "feed", "unknown", "away"):
+        total += getattr(one, name)
+        end = round(total / timedelta(milliseconds=1))
+        yield name, (end - before) / 1000
+        before = end
 
 
 def _seconds(span: timedelta) -> float:
