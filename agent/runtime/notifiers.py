@@ -34,7 +34,9 @@ class Notifiers:
         wellbeing: Wellbeing,
         changed: Callable[[], None],
         clean: Callable[[str], str],
+        permit: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._permit = permit
         self._clock = clock
         self._supervisor = supervisor
         self._posting = posting
@@ -82,6 +84,7 @@ class Notifiers:
             changed=self._changed,
             clean=self._clean,
             number=self._posting.number,
+            permit=self._permit,
         )
 
     def set_going(self) -> None:
