@@ -14,7 +14,7 @@ from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.seat import Seat
 from agent.store.postgres.connecting import Connection, SharedStoreError
 from agent.store.postgres.identity import Member
-from agent.store.postgres.leases import Lease, release, renew, take
+from agent.store.postgres.leases import Lease, look, release, renew, take
 from agent.store.postgres.waking import listens
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class Tenure:
         """As the store told it last, whoever has it."""
         self.is_willing = True
         self.error: SharedStoreError | None = None
+        self._in_touch_since: float | None = None
 
     # -- what others ask -------------------------------------------------------------------------
 
@@ -114,6 +115,8 @@ class Tenure:
         """Renew the lease or look whether it is free, and say that we are here."""
         async with self._turn:
             asked_at = self._clock.monotonic()
+            if self._in_touch_since is None or self.error is not None:
+                self._in_touch_since = asked_at
             try:
                 async with self._link.use(self._patience_s) as connection:
                     await self._listen(connection)
@@ -149,11 +152,11 @@ class Tenure:
             self._listening = connection
 
     async def _ask(self, connection: Connection, asked_at: float) -> Seat:
-        resource = self._member.resource
-        seat, lasts_s = self.seat, self._lasts_s
+        resource, seat = self._member.resource, self.seat
         if seat.is_held and await renew(connection, resource, self._member, seat.epoch, self._lasts):
-            return seat.taken(seat.epoch, asked_at, lasts_s)
-        if not self.is_willing:
+            return seat.taken(seat.epoch, asked_at, self._lasts_s)
+        lease = self.lease = await look(connection, resource)
+        if not self._may_take(lease, asked_at):
             return seat.lost()
         lease = self.lease = await take(connection, resource, self._member, self._lasts)
         if not lease.is_of(self._member):
@@ -162,7 +165,19 @@ class Tenure:
             log.warning("another agent owned the desk meanwhile; this one begins anew")
             await release(connection, resource, self._member, lease.epoch)
             return seat.lost()
-        return seat.taken(lease.epoch, asked_at, lasts_s)
+        return seat.taken(lease.epoch, asked_at, self._lasts_s)
+
+    def _may_take(self, lease: Lease | None, now: float) -> bool:
+        """Whether the lease is to be had, and fairly.
+
+        One that another let run out is taken only by who has been in touch with the store for as long
+        as a lease lasts: while the store itself was away, its owner could not renew it either.
+        """
+        if not self.is_willing:
+            return False
+        if lease is None or lease.is_free or lease.instance == self._member.instance:
+            return True
+        return lease.ends_in <= timedelta(0) and now - (self._in_touch_since or now) >= self._lasts_s
 
     def _settle(self, seat: Seat) -> None:
         before, self.seat = self.seat, seat

@@ -1,0 +1,76 @@
+"""What the others see of this agent: who it is, that it lives, and what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from agent import __version__
+from agent.clock import SystemClock
+from agent.config.blueprint import Blueprint
+from agent.errors import AgentError
+from agent.fleet.rows import Role
+from agent.fleet.word import packed, word_of
+from agent.health.document import HealthDocument
+from agent.model import Incident
+from agent.settings import format_duration
+from agent.store.postgres.agents import Facts, beat, end, has_standby, register
+from agent.store.postgres.connecting import Connection, SharedStoreError
+from agent.store.postgres.identity import Member
+
+APART = timedelta(minutes=1)
+"""Clocks that are further apart than this tell different stories; the agent does not start."""
+
+OWN = {"name", "server", "data", "store", "simulator", "telemetry"}
+"""What differs between agents of one desk, and is no part of what they compare."""
+
+
+def config_hash(blueprint: Blueprint) -> str:
+    """The same for agents that watch the same in the same way; secrets are no part of it."""
+    text = blueprint.settings.model_dump_json(exclude=OWN)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Presence:
+    """`said` gives the document and the open incident of the agent that runs, if one does."""
+
+    def __init__(self, blueprint: Blueprint, *, base_url: str, clock: SystemClock) -> None:
+        self._blueprint = blueprint
+        self._base_url = base_url
+        self._clock = clock
+        self._started_at = clock.wall()
+        self._told: str | None = None
+        self.said: Callable[[], tuple[HealthDocument, Incident | None] | None] = lambda: None
+        self.offset: timedelta = timedelta(0)
+        """By how much this machine's clock is ahead of the database's."""
+        self.rival: str | None = None
+        """That another agent goes by our name."""
+
+    async def register(self, connection: Connection, member: Member) -> None:
+        """Enter this agent. Raises `SharedStoreError` where its name is taken, or its clock far off."""
+        await self._compare_clocks(connection)
+        facts = Facts(
+            url=self._base_url,
+            host=socket.gethostname(),
+            version=__version__,
+            config_hash=config_hash(self._blueprint),
+            started_at=self._started_at,
+        )
+        await register(connection, member, facts)
+
+    async def _compare_clocks(self, connection: Connection) -> None:
+        asked_at = self._clock.wall()
+        cursor = await connection.execute("SELECT clock_timestamp()")
+        row = await cursor.fetchone()
+        answered_at = self._clock.wall()
+        assert row is not None  # noqa: S101 - for the type checker: it selects one row
+        self.offset = asked_at + (answered_at - asked_at) / 2 - row[0].astimezone(UTC)
+        if abs(self.offset) > APART:
+            way = "ahead of" if self.offset > timedelta(0) else "behind"
+            raise SharedStoreError(
+                f"{connection.address.place}: this machine's clock is {format_duration(abs(self.offset))} {way} "
+                "the database's; have both follow a time server (chrony, systemd-timesyncd)",
+                lasting=True,
+            )
