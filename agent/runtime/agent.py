@@ -45,7 +45,7 @@ from agent.runtime.succession import Succession, prepare
 from agent.runtime.supervision import Supervisor
 from agent.runtime.wellbeing import Wellbeing
 from agent.store import snapshot
-from agent.store.journal import Journal
+from agent.store.journal import Door, Journal
 from agent.store.keeping import Keeping
 from agent.store.snapshot import Snapshot
 
@@ -72,7 +72,7 @@ class Agent:
     ) -> None:
         self.blueprint = blueprint
         self.clock = clock
-        self.journal = Journal(blueprint.data_folder / "journal.sqlite")
+        self.journal: Door = Journal(blueprint.data_folder / "journal.sqlite")
         self.publisher = Publisher()
         self._parts = parts(blueprint.settings, clock)
         self.posting = self._parts.posting(clock, self.journal, self._stored, base_url)

@@ -18,7 +18,7 @@ from agent.delivery.losses import Losses
 from agent.delivery.sender import NO_RECEIVER, Sender
 from agent.errors import ActionError, StoreError
 from agent.model import Notice, NoticeType
-from agent.store.journal import Entry, Journal
+from agent.store.journal import Door, Entry
 
 
 class Posting:
@@ -27,7 +27,7 @@ class Posting:
     def __init__(
         self,
         clock: Clock,
-        journal: Journal,
+        journal: Door,
         stored: Callable[[StoreError | None], None],
         base_url: str = "",
     ) -> None:
