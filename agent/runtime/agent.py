@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from agent import __version__
 from agent.abilities import Credential, Surroundings
+from agent.alerts.ids import RANDOM, Ids
 from agent.alerts.letters import Letter
 from agent.alerts.routes import without
 from agent.clock import SystemClock
@@ -69,6 +70,7 @@ class Agent:
         redactor: Redactor | None = None,
         reloads: Reloads | None = None,
         alive: Callable[[], None] = lambda: None,
+        ids: Ids = RANDOM,
     ) -> None:
         self.blueprint = blueprint
         self.clock = clock
@@ -80,6 +82,7 @@ class Agent:
         self._lock = FolderLock(blueprint.data_folder)
         self._outbound = Outbound(f"openbell/{__version__}")
         self._alive = alive
+        self._ids = ids
         self._supervisor = Supervisor(clock)
         self._scheduling = Scheduling(clock, self._evaluate)
         self._switch: tuple[asyncio.Task[None], ...] = ()
@@ -208,6 +211,7 @@ class Agent:
             routes=blueprint.routes,
             former=former,
             base_url=self._surroundings.base_url,
+            ids=self._ids,
         )
 
     def _former(self) -> Snapshot | None:
