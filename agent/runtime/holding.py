@@ -10,7 +10,7 @@ from agent.alerts.ids import Ids, RandomIds
 from agent.alerts.letters import Letter
 from agent.runtime.lock import FolderLock
 from agent.store.journal import Journal
-from agent.store.shared import Door
+from agent.store.door import Door
 
 FILE = "journal.sqlite"
 

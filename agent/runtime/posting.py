@@ -20,7 +20,7 @@ from agent.errors import ActionError, StoreError
 from agent.model import Notice, NoticeType
 from agent.runtime.holding import Gate, OpenGate
 from agent.store.entry import Entry
-from agent.store.shared import Door
+from agent.store.door import Door
 
 
 class Posting:
