@@ -77,7 +77,7 @@ def content(entry: AgentEntry) -> AgentEntry:
 def _seen(agent: AgentRow, rows: FleetRows, me: str, is_stale: bool) -> Presence:
     if agent.name == me:
         return Presence.HERE
-    found = presence(agent, rows.beats.get(agent.name), rows.at)
+    found = presence(agent, rows)
     return Presence.UNSEEN if is_stale and found is not Presence.ENDED else found
 
 

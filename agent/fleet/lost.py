@@ -64,7 +64,7 @@ def lost_of(rows: FleetRows) -> tuple[Lost, ...]:
     return tuple(
         Lost(name=name, desk=agent.desk, host=agent.host, seen_at=seen_at(agent, rows.beats.get(name)))
         for name, agent in sorted(rows.agents.items())
-        if presence(agent, rows.beats.get(name), rows.at) is Presence.SILENT
+        if presence(agent, rows) is Presence.SILENT
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -78,19 +78,31 @@ class LeaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetRows:
-    """All of it at one instant of the database's clock."""
+    """All of it at one instant of the database's clock.
+
+    `up_since` is since when agents could write there: silence from before then is nobody's fault.
+    """
 
     at: datetime
+    up_since: datetime | None = None
     agents: Mapping[str, AgentRow] = field(default_factory=dict)
     beats: Mapping[str, BeatRow] = field(default_factory=dict)
     leases: tuple[LeaseRow, ...] = ()
 
 
-def presence(agent: AgentRow, beat: BeatRow | None, at: datetime) -> Presence:
-    """Whether an agent is there at an instant of the database's clock."""
+def presence(agent: AgentRow, rows: FleetRows) -> Presence:
+    """Whether an agent is there, at the instant of the rows."""
     if agent.ended_at is not None:
         return Presence.ENDED
-    return Presence.SILENT if at - seen_at(agent, beat) > SILENT_AFTER else Presence.HERE
+    seen = seen_at(agent, rows.beats.get(agent.name))
+    counts_from = seen if rows.up_since is None else max(seen, rows.up_since)
+    return Presence.SILENT if rows.at - counts_from > SILENT_AFTER else Presence.HERE
+
+
+def laid_on(former: FleetRows, found: FleetRows) -> FleetRows:
+    """The rows as they are now: all beats and leases are `found`'s, and of agents the changed ones."""
+    agents = {name: row for name, row in {**former.agents, **found.agents}.items() if name in found.beats}
+    return replace(found, agents=agents)
 
 
 def seen_at(agent: AgentRow, beat: BeatRow | None) -> datetime:

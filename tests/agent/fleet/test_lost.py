@@ -49,7 +49,11 @@ def test_who_entered_and_never_sent_a_beat_is_lost(fleet: PaperFleet) -> None:
     ("watch", "state", "reason", "word"),
     [
         pytest.param(
-            Watch(watcher="a", is_ours=True, known=3), "WHOLE", "NOMINAL", "All 3 agents are heard of", id="all"
+            Watch(watcher="a", is_ours=True, known=3),
+            "WHOLE",
+            "NOMINAL",
+            "All 3 agents are heard of",
+            id="all",
         ),
         pytest.param(
             Watch(watcher="a", is_ours=True, known=9, lost=GONE[:1]),
@@ -67,7 +71,11 @@ def test_who_entered_and_never_sent_a_beat_is_lost(fleet: PaperFleet) -> None:
         ),
         pytest.param(Watch(watcher="b"), "WHOLE", "WATCHED_BY_ANOTHER", "b tells when", id="another watches"),
         pytest.param(
-            Watch(watcher="b", lost=GONE), "WHOLE", "WATCHED_BY_ANOTHER", "b tells when", id="told by one only"
+            Watch(watcher="b", lost=GONE),
+            "WHOLE",
+            "WATCHED_BY_ANOTHER",
+            "b tells when",
+            id="told by one only",
         ),
         pytest.param(
             Watch(watcher="a", is_ours=True, lost=GONE, store_error="db:5432/openbell: refused"),
