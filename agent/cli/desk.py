@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 
 from agent.cli.surface import Surface
@@ -13,7 +13,7 @@ from agent.runtime.agent import Agent
 from agent.runtime.sharing.membership import Membership
 from agent.web.server import WebServer
 from agent.web.site import Part, Site
-from agent.web.standby import StandbyServer
+from agent.web.standby import Owner, StandbyServer
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,14 @@ class Desk:
         """Returns once something is served. Raises what keeps the agent from starting."""
         await self._membership.begin()
         self._task = asyncio.create_task(self._run(), name="desk")
-        self._task.add_done_callback(lambda _: (self._serving.set(), self._failed()))
+        self._task.add_done_callback(self._ended)
         await self._serving.wait()
         if self._task.done():
             self._task.result()
+
+    def _ended(self, _: object) -> None:
+        self._serving.set()
+        self._failed()
 
     async def stop(self) -> None:
         """Hand the desk over, if it is ours, and leave."""
@@ -60,10 +64,10 @@ class Desk:
             elif await self._or_stopped(self._membership.owned()):
                 await self._own()
 
-    async def _or_stopped(self, wait: object) -> bool:
+    async def _or_stopped(self, wait: Coroutine[None, None, None]) -> bool:
         """Wait for something; `False` when this is to stop before."""
-        waiting = asyncio.ensure_future(wait)  # type: ignore[call-overload]
-        stopped = asyncio.ensure_future(self._stopping.wait())
+        waiting: asyncio.Task[object] = asyncio.create_task(wait)
+        stopped: asyncio.Task[object] = asyncio.create_task(self._stopping.wait())
         done, _ = await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
         for one in (waiting, stopped):
             if one not in done:
@@ -76,7 +80,6 @@ class Desk:
 
     async def _stand_by(self) -> None:
         log.info("standing by for the desk %s", self._membership.desk)
-        self._membership.presence.stands_by()
         surface, blueprint = self._surface, self._blueprint
         server = StandbyServer(
             blueprint.settings.server,
@@ -85,7 +88,7 @@ class Desk:
             clock=surface.clock,
             listener=surface.listener.dup(),
             base_url=surface.base_url,
-            owner=self._membership.owner,
+            owner=lambda: Owner(self._membership.desk, self._membership.owner),
             more=self._parts,
         )
         await server.start()

@@ -17,7 +17,8 @@ from agent.config.schema import NetworkTable
 from agent.delivery.sender import Sender
 from agent.errors import StoreError
 from agent.health import self_check
-from agent.model import Report
+from agent.health.document import HealthDocument
+from agent.model import Incident, Report
 from agent.ownership import Ownership
 from agent.runtime.conduct import Conduct
 from agent.runtime.context import JournaledValues, Services
@@ -149,6 +150,11 @@ class Agent:
     @property
     def core(self) -> Core:
         return self.line.core
+
+    def said(self) -> tuple[HealthDocument, Incident | None] | None:
+        """What is published now, and the open incident; `None` before the first document."""
+        latest = self.publisher.latest
+        return None if latest is None or self._line is None else (latest.document, self.core.incident)
 
     # -- start and stop ---------------------------------------------------------------------
 

@@ -103,6 +103,11 @@ class Notifiers:
             if name in self.senders:
                 self.senders.pop(name).close()
 
+    def wake(self) -> None:
+        """Have every sender look again whether it may send."""
+        for sender in self.senders.values():
+            sender.wake()
+
     async def drain(self) -> None:
         """Deliver what waits, for a short while."""
         await asyncio.gather(*(sender.drain(DRAIN_S) for sender in self.senders.values()))

@@ -131,6 +131,11 @@ class Journal(FileHistory):
         found = {key: value for key, value in self._values.items() if key.startswith(prefix)}
         return {key.removeprefix(prefix): value for key, value in found.items()}
 
+    @property
+    def waiting(self) -> tuple[Letter, ...]:
+        """The letters that a former run left open and nobody has taken yet."""
+        return tuple(self._waiting)
+
     def take_waiting(self) -> list[Letter]:
         """The letters that a former run left open, in their order; the caller's from now on."""
         letters, self._waiting = self._waiting, []

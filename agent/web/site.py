@@ -13,7 +13,7 @@ from aiohttp import web
 from agent.clock import Clock
 from agent.config.schema import Server
 from agent.runtime.context import JournaledValues
-from agent.store.journal import Store
+from agent.store.door import Door as Journal
 from agent.web.access import Access, Hosts, control_token
 from agent.web.audit import Audit
 from agent.web.connections import Door, listen
@@ -39,7 +39,7 @@ class Site:
         server: Server,
         *,
         folder: Path,
-        journal: Store,
+        journal: Journal,
         clock: Clock,
         listener: socket.socket,
         base_url: str,

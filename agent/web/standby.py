@@ -11,7 +11,7 @@ from aiohttp import web
 
 from agent.clock import Clock
 from agent.config.schema import Server
-from agent.store.journal import Store
+from agent.store.door import Door
 from agent.web.access import Scope
 from agent.web.guard import CALLER
 from agent.web.problems import problem
@@ -78,7 +78,7 @@ class StandbyServer:
         server: Server,
         *,
         folder: Path,
-        journal: Store,
+        journal: Door,
         clock: Clock,
         listener: socket.socket,
         base_url: str,

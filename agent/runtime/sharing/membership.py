@@ -7,22 +7,28 @@ import logging
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
-from agent.alerts.ids import DerivedIds
+from agent.alerts.ids import DerivedIds, Ids
 from agent.alerts.letters import Letter
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint
 from agent.errors import StoreError
 from agent.fleet.rows import Role
+from agent.health.document import HealthDocument
+from agent.model import Incident
 from agent.runtime.holding import FILE, Gate
 from agent.runtime.lock import FolderLock
+from agent.runtime.notifiers import Notifiers
 from agent.runtime.sharing.held import Held
 from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.presence import Presence
 from agent.runtime.sharing.shipper import Shipper
 from agent.runtime.sharing.tenure import Tenure
+from agent.store.door import Door
 from agent.store.entry import Entry
 from agent.store.journal import Journal
+from agent.store.postgres.agents import has_standby
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.store.postgres.reading import SharedHistory, inheritance
@@ -38,6 +44,14 @@ START_PATIENCE_S = 5.0
 AGAIN_S = 0.25
 PARTING_S = 1.0
 """So long may each step of a parting take."""
+
+
+class Serving(Protocol):
+    """The agent that runs while the desk is ours."""
+
+    notifiers: Notifiers
+
+    def said(self) -> tuple[HealthDocument, Incident | None] | None: ...
 
 
 class Membership:
@@ -59,11 +73,11 @@ class Membership:
         self._work = Link(self.address, clock)
         self._held: Held | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self.ids = DerivedIds(self.desk)
+        self.ids: Ids = DerivedIds(self.desk)
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
-        self.journal = SharedJournal(self._local, SharedHistory(self.address, self.desk))
-        self.ended = False
-        self.wake_senders: Callable[[], None] = lambda: None
+        self._history = SharedHistory(self.address, self.desk)
+        self.journal: Door = SharedJournal(self._local, self._history)
+        self._agent: Serving | None = None
         self.woken: Callable[[], None] = lambda: None
 
     # -- the process's life ----------------------------------------------------------------------
@@ -138,6 +152,7 @@ class Membership:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._history.close()
         await self.journal.close()
         self._folder.release()
 
@@ -166,7 +181,14 @@ class Membership:
             log.warning("what the desk's former owner knew cannot be read: %s", error)
             await self._clock.sleep(AGAIN_S)
             return False
-        self._local.inherit(known)
+        self._local.inherit(
+            values=known.values,
+            incidents=known.incidents,
+            letters=known.letters,
+            reached=known.reached,
+            delivered_last=known.delivered_last,
+            last_letter=known.last_letter,
+        )
         await self._local.flush()
         return True
 
@@ -177,6 +199,7 @@ class Membership:
     async def parted(self) -> None:
         """An agent's run has ended: ship what it left, and let another have the desk at once."""
         self._held = None
+        self.serve(None)
         try:
             async with self._clock.timeout(PARTING_S):
                 await self._local.flush()
@@ -190,8 +213,20 @@ class Membership:
         """Whether another agent of the desk is there to take over."""
         with suppress(SharedStoreError):
             async with self._steady.use(PARTING_S) as connection:
-                return await self.presence.has_standby(connection, self.member)
+                return await has_standby(connection, self.member)
         return False
+
+    @property
+    def owner(self) -> str | None:
+        """The name of the agent that owns the desk, as far as is known."""
+        lease = self.tenure.lease
+        return None if lease is None or lease.is_free else lease.agent
+
+    def serve(self, agent: Serving | None) -> None:
+        """This agent runs, and owns the desk; or none does."""
+        self._agent = agent
+        self.presence.said = (lambda: None) if agent is None else agent.said
+        self.tenure.stir()
 
     # -- what an agent holds ---------------------------------------------------------------------
 
@@ -233,8 +268,8 @@ class Membership:
                 self._held.alone()
             elif self.tenure.owns:
                 self._held.reached()
-        if self.tenure.may_send:
-            self.wake_senders()
+        if self._agent is not None and self.tenure.may_send:
+            self._agent.notifiers.wake()
 
     def _landed(self, landed: Landed) -> None:
         if self._held is not None and landed.claimed:

@@ -10,13 +10,12 @@ from datetime import UTC, datetime, timedelta
 from agent import __version__
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint
-from agent.errors import AgentError
 from agent.fleet.rows import Role
 from agent.fleet.word import packed, word_of
 from agent.health.document import HealthDocument
 from agent.model import Incident
 from agent.settings import format_duration
-from agent.store.postgres.agents import Facts, beat, end, has_standby, register
+from agent.store.postgres.agents import Facts, beat, end, register
 from agent.store.postgres.connecting import Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 
@@ -45,8 +44,6 @@ class Presence:
         self.said: Callable[[], tuple[HealthDocument, Incident | None] | None] = lambda: None
         self.offset: timedelta = timedelta(0)
         """By how much this machine's clock is ahead of the database's."""
-        self.rival: str | None = None
-        """That another agent goes by our name."""
 
     async def register(self, connection: Connection, member: Member) -> None:
         """Enter this agent. Raises `SharedStoreError` where its name is taken, or its clock far off."""
@@ -74,3 +71,28 @@ class Presence:
                 "the database's; have both follow a time server (chrony, systemd-timesyncd)",
                 lasting=True,
             )
+
+    async def beat(self, connection: Connection, member: Member, role: Role) -> None:
+        """Say that this agent lives, and what it says where that is another than before.
+
+        Raises `SharedStoreError` when another agent has taken the name.
+        """
+        said = self.said() if role is not Role.STANDBY else None
+        text = packed(word_of(*said)) if said is not None else None
+        is_news = text is not None and text != self._told
+        done = await beat(
+            connection,
+            member,
+            offset_ms=round(self.offset.total_seconds() * 1000, 1),
+            word=text if is_news else None,
+            role=role,
+        )
+        if not done.is_ours:
+            self._told = None
+            await self.register(connection, member)
+        elif is_news:
+            self._told = text
+
+    async def end(self, connection: Connection, member: Member) -> None:
+        """Say that this agent was stopped as planned."""
+        await end(connection, member)

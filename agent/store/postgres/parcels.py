@@ -9,18 +9,9 @@ from itertools import groupby
 
 from agent.store.postgres.columns import TABLES, Cells, Table
 from agent.store.sheet import Sheet
+from agent.store.shipments import Shipment
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shipment:
-    """What one commit of a run wrote: `seq` counts them, `epoch` is the one in which it was decided."""
-
-    run: str
-    seq: int
-    epoch: int
-    sheet: Sheet
 
 
 @dataclass(frozen=True, slots=True)
