@@ -165,17 +165,19 @@ async def _alone(blueprint: Blueprint, surface: Surface, stack: AsyncExitStack) 
 async def _shared(
     blueprint: Blueprint, surface: Surface, stack: AsyncExitStack, failed: Callable[[], None]
 ) -> None:
+    from agent.runtime.examining import NO_DRIVER
+
     try:
         from agent.cli.desk import Desk
         from agent.runtime.sharing.membership import Membership
     except ImportError as error:
         if error.name is None or not error.name.startswith("psycopg"):
             raise
-        raise ConfigError(
-            f"{blueprint.place('store', 'url')}: agents that share PostgreSQL need psycopg, which is not "
-            'installed; pip install "openbell[postgres]"'
-        ) from None
-    membership = Membership(blueprint, clock=surface.clock, base_url=surface.base_url)
+        raise ConfigError(f"{blueprint.place('store', 'url')}: {NO_DRIVER}") from None
+    try:
+        membership = Membership(blueprint, clock=surface.clock, base_url=surface.base_url)
+    except ValueError as error:
+        raise ConfigError(f"{blueprint.place('store', 'url')}: {error}") from None
     desk = Desk(blueprint, membership, surface, failed)
     stack.push_async_callback(desk.stop)
     await desk.start()

@@ -109,18 +109,24 @@ class Membership:
             turned=self._turned,
         )
         self._local.on_shipment = self.shipper.wake
-        if await self._meet():
+        error = await self._meet()
+        if error is None:
             await self.tenure.turn()
         else:
-            self.tenure.keep(self._local.epoch)
+            log.warning("starting without the shared store: %s", error)
+            self.shipper.error = str(error)
+            self.tenure.keep(self._local.epoch, error)
         keep = asyncio.get_running_loop().create_task
         self._tasks = [
             keep(self.tenure.run(), name="the desk's lease"),
             keep(self.shipper.run(), name="shipping"),
         ]
 
-    async def _meet(self) -> bool:
-        """Whether the shared store is there, brought forward, with this agent in it."""
+    async def _meet(self) -> SharedStoreError | None:
+        """Find the shared store, brought forward, and enter this agent; or why that takes too long.
+
+        Raises `SharedStoreError` for what waiting will not mend.
+        """
         until = self._clock.monotonic() + START_PATIENCE_S
         while True:
             try:
@@ -131,11 +137,10 @@ class Membership:
                 if error.lasting:
                     raise
                 if self._clock.monotonic() > until:
-                    log.warning("starting without the shared store: %s", error)
-                    return False
+                    return error
                 await self._clock.sleep(AGAIN_S)
             else:
-                return True
+                return None
 
     async def end(self) -> None:
         """Say that this agent has ended, and let go of everything."""
@@ -205,7 +210,7 @@ class Membership:
                 await self._local.flush()
                 await self.shipper.drain()
         except (StoreError, TimeoutError) as error:
-            log.warning("what happened last is shipped when this agent starts again: %s", error)
+            log.info("what happened last is shipped when this agent starts again: %s", error)
         with suppress(SharedStoreError):
             await self.tenure.give_up()
 

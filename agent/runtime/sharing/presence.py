@@ -32,6 +32,24 @@ def config_hash(blueprint: Blueprint) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+async def compare_clocks(connection: Connection, clock: SystemClock) -> timedelta:
+    """By how much this machine's clock is ahead. Raises `SharedStoreError` where they are far apart."""
+    asked_at = clock.wall()
+    cursor = await connection.execute("SELECT clock_timestamp()")
+    row = await cursor.fetchone()
+    answered_at = clock.wall()
+    assert row is not None  # noqa: S101 - for the type checker: it selects one row
+    offset: timedelta = asked_at + (answered_at - asked_at) / 2 - row[0].astimezone(UTC)
+    if abs(offset) > APART:
+        way = "ahead of" if offset > timedelta(0) else "behind"
+        raise SharedStoreError(
+            f"{connection.address.place}: this machine's clock is {format_duration(abs(offset))} {way} "
+            "the database's; have both follow a time server (chrony, systemd-timesyncd)",
+            lasting=True,
+        )
+    return offset
+
+
 class Presence:
     """`said` gives the document and the open incident of the agent that runs, if one does."""
 
@@ -47,7 +65,7 @@ class Presence:
 
     async def register(self, connection: Connection, member: Member) -> None:
         """Enter this agent. Raises `SharedStoreError` where its name is taken, or its clock far off."""
-        await self._compare_clocks(connection)
+        self.offset = await compare_clocks(connection, self._clock)
         facts = Facts(
             url=self._base_url,
             host=socket.gethostname(),
@@ -56,21 +74,6 @@ class Presence:
             started_at=self._started_at,
         )
         await register(connection, member, facts)
-
-    async def _compare_clocks(self, connection: Connection) -> None:
-        asked_at = self._clock.wall()
-        cursor = await connection.execute("SELECT clock_timestamp()")
-        row = await cursor.fetchone()
-        answered_at = self._clock.wall()
-        assert row is not None  # noqa: S101 - for the type checker: it selects one row
-        self.offset = asked_at + (answered_at - asked_at) / 2 - row[0].astimezone(UTC)
-        if abs(self.offset) > APART:
-            way = "ahead of" if self.offset > timedelta(0) else "behind"
-            raise SharedStoreError(
-                f"{connection.address.place}: this machine's clock is {format_duration(abs(self.offset))} {way} "
-                "the database's; have both follow a time server (chrony, systemd-timesyncd)",
-                lasting=True,
-            )
 
     async def beat(self, connection: Connection, member: Member, role: Role) -> None:
         """Say that this agent lives, and what it says where that is another than before.

@@ -125,16 +125,19 @@ class Tenure:
             except SharedStoreError as error:
                 self._failed(error)
 
-    def keep(self, epoch: int) -> None:
+    def keep(self, epoch: int, error: SharedStoreError) -> None:
         """There is no store at the start: begin as the owner that this agent was in an epoch."""
+        self.error = error
         self._settle(self.seat.kept(epoch, self._clock.monotonic()))
 
     async def give_up(self) -> None:
         """Let go of the lease, so that another takes it at once. Raises `SharedStoreError`."""
         async with self._turn:
             seat, self.is_willing = self.seat, False
-            self._settle(seat.lost())
+            self.seat = seat.lost()
+            self._turn_over()
             if seat.is_held:
+                log.info("letting go of the desk %s", self._member.desk)
                 async with self._link.use(self._patience_s) as connection:
                     await release(connection, self._member.resource, self._member, seat.epoch)
 
