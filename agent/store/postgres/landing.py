@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -25,8 +24,6 @@ from agent.store.postgres.connecting import Connection
 from agent.store.postgres.identity import Member
 from agent.store.postgres.parcels import Parcel
 
-log = logging.getLogger(__name__)
-
 FAULTS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 """What lies in a row, and would fail again; that row is given up, and all others land."""
 
@@ -36,21 +33,25 @@ _CLOSED = INCIDENT.names.index("closed_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Late:
-    """Of what came late: how many rows were refused, and how many letters wait now for the owner."""
+class Outcome:
+    """How many rows were refused for coming late, how many late letters wait now for the owner, and
+    which rows cannot be written at all.
+    """
 
     refused: int
     waiting: int
+    lost: Sequence[str]
 
 
-async def put(connection: Connection, member: Member, parcel: Parcel, *, is_careful: bool) -> None:
+async def put(connection: Connection, member: Member, parcel: Parcel, *, is_careful: bool) -> Outcome:
     """As the owner's word: each row takes the place of what was known."""
     lander = _Lander(connection, member, parcel.epoch, is_careful)
     for table in TABLES:
         await lander.run(PUT[table.name], table, parcel.of(table))
+    return Outcome(refused=0, waiting=0, lost=[*parcel.lost, *lander.lost])
 
 
-async def put_late(connection: Connection, member: Member, parcel: Parcel, *, is_careful: bool) -> Late:
+async def put_late(connection: Connection, member: Member, parcel: Parcel, *, is_careful: bool) -> Outcome:
     """What was decided before the desk changed hands: what has happened lands, and changes nothing."""
     lander = _Lander(connection, member, parcel.epoch, is_careful)
     for table in (TRANSITION, AWAKE, DEED):
@@ -59,8 +60,10 @@ async def put_late(connection: Connection, member: Member, parcel: Parcel, *, is
     incidents = await lander.run(PUT_INCIDENT_LATE, INCIDENT, closed)
     letters = await lander.run(PUT_LETTER_LATE, OUTBOX, parcel.of(OUTBOX))
     given = sum(len(parcel.of(table)) for table in (INCIDENT, VALUE, OUTBOX))
-    return Late(
-        refused=given - len(incidents) - len(letters), waiting=sum(state in OPEN for (state,) in letters)
+    return Outcome(
+        refused=given - len(incidents) - len(letters),
+        waiting=sum(state in OPEN for (state,) in letters),
+        lost=[*parcel.lost, *lander.lost],
     )
 
 
@@ -72,6 +75,7 @@ class _Lander:
     member: Member
     epoch: int
     is_careful: bool
+    lost: list[str] = field(default_factory=list)
 
     async def run(self, statement: str, table: Table, rows: Sequence[Cells]) -> list[tuple[Any, ...]]:
         """What the statement returns of the rows that were written."""
@@ -85,9 +89,7 @@ class _Lander:
                 async with self.connection.transaction():
                     found += await self._execute(statement, table, [row])
             except FAULTS as error:
-                log.error(  # noqa: TRY400 - the row is at fault, not the program
-                    "a row of %s cannot be shared (%s); it stays in the journal here", table.name, error
-                )
+                self.lost.append(f"{table.name}: {error}")
         return found
 
     async def _execute(self, statement: str, table: Table, rows: Sequence[Cells]) -> list[tuple[Any, ...]]:

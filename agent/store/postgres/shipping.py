@@ -44,6 +44,8 @@ class Landed:
 
     claimed: tuple[Letter, ...] = ()
     refused: int = 0
+    lost: tuple[str, ...] = ()
+    """Rows that no shared table can hold, each with its reason; they stay in the journal that wrote them."""
 
 
 class _MovedError(Exception):
@@ -63,13 +65,17 @@ async def ship(
     for _ in range(TRIES):
         try:
             async with writing(connection):
-                return await _land(connection, member, shipments, claims_in, is_careful=is_careful)
+                landed = await _land(connection, member, shipments, claims_in, is_careful=is_careful)
         except _MovedError:
             continue
         except SharedStoreError as error:
             if is_careful or not isinstance(error.__cause__, landing.FAULTS):
                 raise
             is_careful = True
+        else:
+            for row in landed.lost:
+                log.error("a row cannot be shared, and stays in the journal here: %s", row)
+            return landed
     raise SharedStoreError(f"{connection.address.place}: {member.resource} changes hands all the time")
 
 
@@ -84,22 +90,22 @@ async def _land(
     """The lease is looked at twice, and only the second look holds it: nobody waits for a slow batch."""
     before = await standing(connection, member.resource)
     fresh = await _fresh(connection, member, shipments)
-    refused = waiting = 0
+    outcomes = []
     for parcel in parcels(fresh):
-        if before.is_owners(member, parcel.epoch):
-            await landing.put(connection, member, parcel, is_careful=is_careful)
-        else:
-            late = await landing.put_late(connection, member, parcel, is_careful=is_careful)
-            refused += late.refused
-            waiting += late.waiting
-    if waiting:
+        put = landing.put if before.is_owners(member, parcel.epoch) else landing.put_late
+        outcomes.append(await put(connection, member, parcel, is_careful=is_careful))
+    if any(one.waiting for one in outcomes):
         await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"letters/{member.desk}"))
     claimed: tuple[Letter, ...] = ()
     if claims_in is not None and before.is_held_by(member, claims_in):
         claimed = await claiming.claim(connection, member.desk, claims_in)
     if await standing(connection, member.resource, holds=True) != before:
         raise _MovedError
-    return Landed(claimed=claimed, refused=refused)
+    return Landed(
+        claimed=claimed,
+        refused=sum(one.refused for one in outcomes),
+        lost=tuple(row for one in outcomes for row in one.lost),
+    )
 
 
 async def _fresh(connection: Connection, member: Member, shipments: Sequence[Shipment]) -> list[Shipment]:
