@@ -180,7 +180,8 @@ class Tenure:
             return False
         if lease is None or lease.is_free or lease.instance == self._member.instance:
             return True
-        return lease.ends_in <= timedelta(0) and now - (self._in_touch_since or now) >= self._lasts_s
+        in_touch_s = now - self._in_touch_since if self._in_touch_since is not None else 0.0
+        return lease.ends_in <= timedelta(0) and in_touch_s >= self._lasts_s
 
     def _settle(self, seat: Seat) -> None:
         before, self.seat = self.seat, seat

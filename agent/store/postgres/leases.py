@@ -14,10 +14,11 @@ PATIENCE_S = 3.0
 
 _COLUMNS = "resource, agent, instance, run, epoch, held_from, since, ends_at - clock_timestamp()"
 
+# Whoever is the first to own a desk owned it before there was a store to say so, in epoch 0.
 TAKE = f"""
 INSERT INTO openbell.lease AS held (resource, agent, instance, run, epoch, held_from, since, ends_at)
 VALUES (
-    %(resource)s, %(agent)s, %(instance)s, %(run)s, 1, 1, clock_timestamp(), clock_timestamp() + %(lasts)s
+    %(resource)s, %(agent)s, %(instance)s, %(run)s, 1, 0, clock_timestamp(), clock_timestamp() + %(lasts)s
 )
 ON CONFLICT (resource) DO UPDATE SET
     agent = excluded.agent, instance = excluded.instance, run = excluded.run, epoch = held.epoch + 1,
