@@ -17,7 +17,7 @@ VALID_FOR = timedelta(seconds=15)
 """How long a reader may trust it; while somebody looks it is made anew every second."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
@@ -44,14 +44,14 @@ class AgentEntry(Word):
     """The code that it said last, where it is not heard of now."""
 
 
-class StandbyPart(_Part):
+class StandbyPart(Part):
     """An agent that stands by for a desk, or that owned it before."""
 
     agent: str
     state: Presence
 
 
-class DeskEntry(_Part):
+class DeskEntry(Part):
     """One desk, whoever watches it."""
 
     desk: str
@@ -70,7 +70,7 @@ class DeskEntry(_Part):
     """Whether its agents would not watch the same: after a takeover other rules would hold."""
 
 
-class WorstPart(_Part):
+class WorstPart(Part):
     """The machine that is worst in a group."""
 
     desk: str
@@ -81,7 +81,7 @@ class WorstPart(_Part):
     message: str
 
 
-class GroupEntry(_Part):
+class GroupEntry(Part):
     """One broker account, over all desks that use it."""
 
     group: str
@@ -92,7 +92,7 @@ class GroupEntry(_Part):
     worst: WorstPart | None
 
 
-class LeaseEntry(_Part):
+class LeaseEntry(Part):
     """Who has what, until when; negative where it has run out and nobody took it."""
 
     resource: str
@@ -102,7 +102,7 @@ class LeaseEntry(_Part):
     ends_in_s: float
 
 
-class IncidentEntry(_Part):
+class IncidentEntry(Part):
     """An incident that is open at an agent."""
 
     id: str
@@ -115,21 +115,21 @@ class IncidentEntry(_Part):
     acknowledged_by: str | None
 
 
-class BacklogPart(_Part):
+class BacklogPart(Part):
     """Notices of all agents that wait, and since when the oldest does."""
 
     waiting: int
     oldest_at: datetime | None
 
 
-class CountsPart(_Part):
+class CountsPart(Part):
     """Desks by severity, ended ones apart; agents by state."""
 
     desks: Mapping[str, int]
     agents: Mapping[str, int]
 
 
-class FleetDocument(_Part):
+class FleetDocument(Part):
     """Which of many desks is in trouble? Not to be trusted past `valid_until`."""
 
     schema_: str = Field(default=SCHEMA, alias="schema", serialization_alias="schema")

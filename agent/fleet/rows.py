@@ -38,6 +38,14 @@ class Presence(StrEnum):
     """Whoever tells of it cannot see the store, so that it may be anything."""
 
 
+class Forgotten(StrEnum):
+    """What came of the wish to forget an agent."""
+
+    GONE = "gone"
+    HERE = "here"
+    NOT_KNOWN = "not known"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRow:
     """Who an agent is, and its word as it wrote it; `ended_at` where it was stopped as planned."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
-from agent.fleet.rows import SILENT_AFTER, AgentRow, BeatRow, FleetRows, LeaseRow, Role
+from agent.fleet.rows import SILENT_AFTER, AgentRow, BeatRow, FleetRows, Forgotten, LeaseRow, Role
 from agent.store.postgres.connecting import Connection, SharedStoreError, speaking, writing
 from agent.store.postgres.identity import Member
 from agent.store.postgres.waking import CHANNEL
@@ -119,14 +118,6 @@ class Beat:
     def is_ours(self) -> bool:
         """Whether the agent's row still belongs to this run."""
         return self.seen_at is not None
-
-
-class Forgotten(StrEnum):
-    """What came of the wish to forget an agent."""
-
-    GONE = "gone"
-    HERE = "here"
-    NOT_KNOWN = "not known"
 
 
 async def register(connection: Connection, member: Member, facts: Facts) -> None:
