@@ -105,7 +105,7 @@ class Agent:
             clock=clock,
             supervisor=self._supervisor,
             scheduling=self._scheduling,
-            deliver=self._deliver,
+            deliver=self.deliver,
             clean=self.clean,
             wellbeing=self.wellbeing,
         )
@@ -373,7 +373,8 @@ class Agent:
 
     # -- the line ----------------------------------------------------------------------------
 
-    def _deliver(self, name: str, report: Report) -> None:
+    def deliver(self, name: str, report: Report) -> None:
+        """Take in a machine's report."""
         self.line.deliver(name, report)
 
     def _evaluate(self) -> None:
@@ -389,7 +390,7 @@ class Agent:
         self.wellbeing.stored(error)
 
     def _check_self(self) -> None:
-        self._deliver(self_check.NAME, self.wellbeing.report(self.clock.now()))
+        self.deliver(self_check.NAME, self.wellbeing.report(self.clock.now()))
 
     async def _reconcile(self) -> None:
         turns = Turns(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from agent import __version__
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint
-from agent.fleet.rows import Role
+from agent.fleet.rows import AgentRow, Role
 from agent.fleet.word import packed, word_of
 from agent.health.document import HealthDocument
 from agent.model import Incident
 from agent.settings import format_duration
-from agent.store.postgres.agents import Facts, beat, end, register
+from agent.store.postgres.agents import Facts, beat, end, reconfigured, register
 from agent.store.postgres.connecting import Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 
@@ -54,10 +55,15 @@ class Presence:
     """`said` gives the document and the open incident of the agent that runs, if one does."""
 
     def __init__(self, blueprint: Blueprint, *, base_url: str, clock: SystemClock) -> None:
-        self._blueprint = blueprint
-        self._base_url = base_url
         self._clock = clock
-        self._started_at = clock.wall()
+        self._blueprint = blueprint
+        self._facts = Facts(
+            url=base_url,
+            host=socket.gethostname(),
+            version=__version__,
+            config_hash=config_hash(blueprint),
+            started_at=clock.wall(),
+        )
         self._told: str | None = None
         self.said: Callable[[], tuple[HealthDocument, Incident | None] | None] = lambda: None
         self.offset: timedelta = timedelta(0)
@@ -66,14 +72,33 @@ class Presence:
     async def register(self, connection: Connection, member: Member) -> None:
         """Enter this agent. Raises `SharedStoreError` where its name is taken, or its clock far off."""
         self.offset = await compare_clocks(connection, self._clock)
-        facts = Facts(
-            url=self._base_url,
-            host=socket.gethostname(),
-            version=__version__,
-            config_hash=config_hash(self._blueprint),
-            started_at=self._started_at,
+        await register(connection, member, self._facts)
+
+    async def configured(self, connection: Connection, member: Member, blueprint: Blueprint) -> None:
+        """Say which configuration the agent goes by, where that is another than before."""
+        if blueprint is self._blueprint:
+            return
+        self._facts = replace(self._facts, config_hash=config_hash(blueprint))
+        await reconfigured(connection, member, self._facts.config_hash)
+        self._blueprint = blueprint
+
+    def row(self, member: Member, role: Role) -> AgentRow:
+        """What this agent knows of itself without the store."""
+        facts, said = self._facts, self.said() if role is not Role.STANDBY else None
+        return AgentRow(
+            name=member.agent,
+            desk=member.desk,
+            instance=member.instance,
+            run=member.run,
+            role=role,
+            url=facts.url,
+            host=facts.host,
+            version=facts.version,
+            config_hash=facts.config_hash,
+            started_at=facts.started_at,
+            changed_at=self._clock.wall(),
+            word=packed(word_of(*said)) if said is not None else None,
         )
-        await register(connection, member, facts)
 
     async def beat(self, connection: Connection, member: Member, role: Role) -> None:
         """Say that this agent lives, and what it says where that is another than before.
