@@ -7,7 +7,7 @@ from tests.postgres import (
     database,
     empty_database,
     postgres_cluster,
-    postgres_template,
+    postgres_database,
 )
 
-__all__ = ["connections", "database", "empty_database", "postgres_cluster", "postgres_template"]
+__all__ = ["connections", "database", "empty_database", "postgres_cluster", "postgres_database"]
