@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +17,7 @@ import psycopg
 from tests.campaign.fleet import chaos, witness
 from tests.campaign.fleet.chaos import Blow, Kind
 from tests.campaign.fleet.judge import Case, judge
-from tests.campaign.fleet.members import DESK, Member, Surroundings, members
+from tests.campaign.fleet.members import DESK, UNSHIPPED, Member, Surroundings, members
 from tests.campaign.fleet.receiver import Receiver, read_log, receiving
 from tests.campaign.fleet.thing import Thing, read_phases, under_watch
 
@@ -31,7 +30,6 @@ PACE_S = 0.1
 
 OPEN = "SELECT count(*) FROM openbell.outbox WHERE state IN ('pending', 'sending')"
 OPEN_HERE = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')"
-UNSHIPPED = "SELECT count(*) FROM shipment"
 OWNER = f"SELECT agent FROM openbell.lease WHERE resource = 'desk/{DESK}' AND ends_at > clock_timestamp()"
 
 
@@ -99,8 +97,8 @@ class Campaign:
         """What waits, and where."""
         found = [("letters in the database", int(str(self._ask(OPEN))))]
         for member in self.members:
-            found.append((f"letters at {member.name}", _count(member.journal, OPEN_HERE)))
-            found.append((f"shipments at {member.name}", _count(member.journal, UNSHIPPED)))
+            found.append((f"letters at {member.name}", member.count(OPEN_HERE)))
+            found.append((f"shipments at {member.name}", member.count(UNSHIPPED)))
         return found
 
     def case(self) -> Case:
@@ -239,15 +237,6 @@ def _is_so(holds: Callable[[], bool]) -> bool:
         return holds()
     except psycopg.Error:
         return False
-
-
-def _count(journal: Path, query: str) -> int:
-    connection = sqlite3.connect(f"file:{journal}?mode=ro", uri=True, timeout=10)
-    try:
-        ((count,),) = connection.execute(query)
-        return int(count)
-    finally:
-        connection.close()
 
 
 @asynccontextmanager

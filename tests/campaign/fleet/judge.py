@@ -114,10 +114,14 @@ def _owners(held: Iterable[Held]) -> Iterator[str]:
 
 
 def _stale(written: Iterable[Written]) -> Iterator[str]:
-    """What is decided under a former epoch changes nothing; an incident that is over may still be added."""
+    """What was decided before the present owner's time changes nothing.
+
+    An incident of which the database did not know, and which is over, may still be added.
+    """
     for one in written:
         is_fact = one.what == "incident" and one.former is None and one.is_over
-        if one.lease is None or (one.epoch != one.lease and not is_fact):
+        is_owners = one.lease is not None and (one.held_from or one.lease) <= one.epoch <= one.lease
+        if not is_owners and not is_fact:
             yield f"stale write: {one.what} {one.key} of epoch {one.epoch} while {one.lease} was the desk's"
         if one.former is not None and one.epoch < one.former:
             yield f"stale write: {one.what} {one.key} went from epoch {one.former} to {one.epoch}"

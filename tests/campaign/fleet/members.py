@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,6 +24,8 @@ from tests.faultproxy import FaultProxy, proxying
 ROOT = Path(__file__).parents[3]
 DESK = "pair"
 START_S = 30.0
+UNSHIPPED = "SELECT count(*) FROM shipment"
+"""Of a member's own journal: what the database has not heard of."""
 
 TOML = """
 name = "{name}"
@@ -182,6 +185,15 @@ class Member:
         text = TOML.format(name=self.name, port=self.port, **asdict(around))
         (self.folder / "agent.toml").write_text(text)
         (self.folder / "agent.toml").chmod(0o600)
+
+    def count(self, query: str) -> int:
+        """What a query counts in its journal."""
+        connection = sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True, timeout=10)
+        try:
+            ((count,),) = connection.execute(query)
+            return int(count)
+        finally:
+            connection.close()
 
     async def get(self, path: str) -> Any:
         async with aiohttp.ClientSession() as session, session.get(self.url + path) as answer:

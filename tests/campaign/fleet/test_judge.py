@@ -17,16 +17,18 @@ UNHEARD = replace(RECOVERY, at=10.0, is_accepted=False)
 
 TAKEN = Held(0.0, "desk/pair", "a", "r1", 1)
 TAKEN_OVER = Held(5.0, "desk/pair", "b", "r2", 2)
-OPENED = Written(1.0, "incident", "i1", None, 1, 1, False)
-CLOSED = Written(9.0, "incident", "i1", 1, 2, 2, True)
-LATE = Written(9.5, "incident", "i0", None, 1, 2, True)
-SNAPSHOT = Written(9.0, "value", "snapshot", 1, 2, 2, False)
+OPENED = Written(1.0, "incident", "i1", None, 1, 1, 1, False)
+CLOSED = Written(9.0, "incident", "i1", 1, 2, 2, 2, True)
+LATE = Written(9.5, "incident", "i0", None, 1, 2, 2, True)
+OWN = Written(9.6, "value", "told", None, 2, 2, 3, False)
+"""Of the owner's former life: it has held the desk since then."""
+SNAPSHOT = Written(9.0, "value", "snapshot", 1, 2, 2, 2, False)
 CLAIMS = (Claimed(1.0, "n1.hook", 1, 1), Claimed(6.0, "n1.hook", 2, 2), Claimed(9.0, "n2.hook", 2, 2))
 
 SOUND = Case(
     phases=(Phase(1, "ILL", 0.5), Phase(1, "WELL", 8.5)),
     seen=(replace(PROBLEM, is_accepted=False), PROBLEM, UNHEARD, RECOVERY),
-    evidence=Evidence((TAKEN, TAKEN_OVER), (OPENED, CLOSED, LATE, SNAPSHOT), CLAIMS),
+    evidence=Evidence((TAKEN, TAKEN_OVER), (OPENED, CLOSED, LATE, OWN, SNAPSHOT), CLAIMS),
     left=(("letters", 0), ("shipments of a", 0)),
 )
 
@@ -72,13 +74,15 @@ def test_a_sound_run_has_no_finding() -> None:
             witnessing(written=(replace(CLOSED, former=2, epoch=1),)), "stale write", id="a known incident"
         ),
         pytest.param(
-            witnessing(written=(replace(OPENED, key="i2", lease=2),)), "stale write", id="an open incident"
+            witnessing(written=(replace(OPENED, key="i2", lease=2, held_from=2),)),
+            "stale write",
+            id="an open incident",
         ),
         pytest.param(
             witnessing(written=(replace(SNAPSHOT, former=None, epoch=1),)), "stale write", id="a value"
         ),
         pytest.param(
-            witnessing(written=(replace(SNAPSHOT, former=2, epoch=1, lease=1),)),
+            witnessing(written=(replace(SNAPSHOT, former=2, epoch=1, held_from=1, lease=1),)),
             "stale write: value snapshot went from epoch 2 to 1",
             id="a value whose epoch goes back",
         ),

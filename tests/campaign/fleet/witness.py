@@ -19,8 +19,8 @@ CREATE TABLE witness.lease (
 CREATE TABLE witness.written (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    what text NOT NULL, key text NOT NULL, former bigint, epoch bigint NOT NULL, lease bigint,
-    is_over boolean NOT NULL
+    what text NOT NULL, key text NOT NULL, former bigint, epoch bigint NOT NULL,
+    held_from bigint, lease bigint, is_over boolean NOT NULL
 );
 CREATE TABLE witness.claim (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -41,22 +41,23 @@ END $$;
 CREATE TRIGGER witness_taken AFTER INSERT ON openbell.lease
     FOR EACH ROW EXECUTE FUNCTION witness.see_lease();
 CREATE TRIGGER witness_changed AFTER UPDATE ON openbell.lease FOR EACH ROW
-    WHEN ((OLD.epoch, OLD.run, OLD.agent) IS DISTINCT FROM (NEW.epoch, NEW.run, NEW.agent))
+    WHEN (NEW.run <> '' AND (OLD.epoch, OLD.run, OLD.agent) IS DISTINCT FROM (NEW.epoch, NEW.run, NEW.agent))
     EXECUTE FUNCTION witness.see_lease();
 
 CREATE FUNCTION witness.see_value() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    INSERT INTO witness.written (what, key, former, epoch, lease, is_over)
+    INSERT INTO witness.written (what, key, former, epoch, held_from, lease, is_over)
     VALUES ('value', NEW.key, CASE TG_OP WHEN 'UPDATE' THEN OLD.epoch END, NEW.epoch,
-            (witness.of_desk(NEW.desk)).epoch, false);
+            (witness.of_desk(NEW.desk)).held_from, (witness.of_desk(NEW.desk)).epoch, false);
     RETURN NULL;
 END $$;
 CREATE TRIGGER witness_written AFTER INSERT OR UPDATE ON openbell.value
     FOR EACH ROW EXECUTE FUNCTION witness.see_value();
 
 CREATE FUNCTION witness.see_incident() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    INSERT INTO witness.written (what, key, former, epoch, lease, is_over)
+    INSERT INTO witness.written (what, key, former, epoch, held_from, lease, is_over)
     VALUES ('incident', NEW.id, CASE TG_OP WHEN 'UPDATE' THEN OLD.epoch END, NEW.epoch,
-            (witness.of_desk(NEW.desk)).epoch, NEW.closed_at IS NOT NULL);
+            (witness.of_desk(NEW.desk)).held_from, (witness.of_desk(NEW.desk)).epoch,
+            NEW.closed_at IS NOT NULL);
     RETURN NULL;
 END $$;
 CREATE TRIGGER witness_written AFTER INSERT OR UPDATE ON openbell.incident
@@ -75,7 +76,7 @@ CREATE TRIGGER witness_claimed AFTER UPDATE ON openbell.outbox FOR EACH ROW
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A lease as somebody took it."""
+    """A lease as somebody took it; that one is given back is not among them."""
 
     at: float
     resource: str
@@ -88,7 +89,8 @@ class Held:
 class Written:
     """An incident or a value as it was written: under which epoch, over which, while which was the desk's.
 
-    `former` is `None` for a row that was new; `is_over` says of an incident that it is closed.
+    `former` is `None` for a row that was new; `is_over` says of an incident that it is closed. The
+    desk's owner has held it from the epoch `held_from` on, in one or several lives.
     """
 
     at: float
@@ -96,6 +98,7 @@ class Written:
     key: str
     former: int | None
     epoch: int
+    held_from: int | None
     lease: int | None
     is_over: bool
 
@@ -131,7 +134,7 @@ def evidence(url: str) -> Evidence:
     with psycopg.connect(url, autocommit=True) as connection:
         held = connection.execute(f"SELECT {at}, resource, agent, run, epoch FROM witness.lease ORDER BY id")
         written = connection.execute(
-            f"SELECT {at}, what, key, former, epoch, lease, is_over FROM witness.written ORDER BY id"
+            f"SELECT {at}, what, key, former, epoch, held_from, lease, is_over FROM witness.written ORDER BY id"
         )
         claimed = connection.execute(f"SELECT {at}, letter, epoch, lease FROM witness.claim ORDER BY id")
         return Evidence(
