@@ -137,18 +137,20 @@ class Member:
         self.is_up = True
 
     async def answers(self) -> None:
-        """Wait until its port takes connections."""
+        """Wait until it says that it lives, whether it owns the desk or not."""
         async with asyncio.timeout(START_S):
-            while True:
+            while not await self._lives():
                 if not self.is_running:
                     raise AssertionError(f"{self.name} has ended:\n{self.said[-4000:]}")
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    return
+                await asyncio.sleep(0.05)
+
+    async def _lives(self) -> bool:
+        patience = aiohttp.ClientTimeout(total=2)
+        try:
+            async with aiohttp.ClientSession(timeout=patience) as session, session.get(f"{self.url}/livez"):
+                return True
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     async def kill(self) -> None:
         """As the system would, short of memory."""
