@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import psycopg
 import pytest
+from tests.postgres import Database
+from tests.postgres import empty_database as empty_database  # noqa: PLC0414 - a fixture
+from tests.postgres import postgres_cluster as postgres_cluster  # noqa: PLC0414 - a fixture
 
 from tests.campaign.fleet.members import DESK, UNSHIPPED, Member, Surroundings, members
 from tests.campaign.fleet.receiver import Receiver, Seen, read_log, receiving
@@ -37,10 +39,10 @@ class Pair:
     thing: Thing
     receiver: Receiver
     log: Path
-    database: str
+    database: Database
 
     def ask(self, query: str, *values: object) -> Any:
-        with psycopg.connect(self.database, autocommit=True) as connection:
+        with self.database.admin() as connection:
             return connection.execute(query, values).fetchone()
 
     async def until(self, holds: Callable[[], Awaitable[Any]], within_s: float = DEADLINE_S) -> Any:
@@ -99,16 +101,19 @@ async def control(member: Member, path: str, **body: str) -> Any:
 
 
 @pytest.fixture
-async def pair(database: Any, tmp_path: Path) -> AsyncIterator[Pair]:
+async def pair(empty_database: Database, tmp_path: Path) -> AsyncIterator[Pair]:
     """Both run, all is well, and the receiver behaves."""
     log = tmp_path / "received"
     async with (
         under_watch(tmp_path / "phases") as thing,
         receiving(log, random.Random(0)) as receiver,
-        members(tmp_path, ("a", "b"), Surroundings(database.url, thing.url, receiver.url)) as (first, second),
+        members(tmp_path, ("a", "b"), Surroundings(empty_database.url, thing.url, receiver.url)) as (
+            first,
+            second,
+        ),
     ):
         receiver.calm = True
-        one = Pair(first, second, thing, receiver, log, database.url)
+        one = Pair(first, second, thing, receiver, log, empty_database)
         await first.start()
         await one.owned_by(first)
         await second.start()

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import psycopg
 
@@ -20,6 +19,7 @@ from tests.campaign.fleet.judge import Case, judge
 from tests.campaign.fleet.members import DESK, UNSHIPPED, Member, Surroundings, members
 from tests.campaign.fleet.receiver import Receiver, read_log, receiving
 from tests.campaign.fleet.thing import Thing, read_phases, under_watch
+from tests.postgres import Database
 
 NAMES = ("a", "b", "c")
 NEEDED_S = 8.0
@@ -31,17 +31,6 @@ PACE_S = 0.1
 OPEN = "SELECT count(*) FROM openbell.outbox WHERE state IN ('pending', 'sending')"
 OPEN_HERE = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')"
 OWNER = f"SELECT agent FROM openbell.lease WHERE resource = 'desk/{DESK}' AND ends_at > clock_timestamp()"
-
-
-class Database(Protocol):
-    """A PostgreSQL of the tests' own."""
-
-    @property
-    def url(self) -> str: ...
-
-    def stop_immediately(self) -> None: ...
-
-    def start(self) -> None: ...
 
 
 @dataclass
@@ -63,7 +52,7 @@ class Campaign:
         """Start the first alone, which makes the schema, and the others beside it."""
         await self.members[0].start()
         await self._eventually(lambda: self._ask(OWNER) == self.members[0].name, 30.0)
-        witness.watch(self.database.url)
+        witness.watch(self.database)
         await asyncio.gather(*(member.start() for member in self.members[1:]))
         self._look()
 
@@ -106,7 +95,7 @@ class Campaign:
         return Case(
             phases=read_phases(self.folder / "phases"),
             seen=read_log(self.folder / "received"),
-            evidence=witness.evidence(self.database.url),
+            evidence=witness.evidence(self.database),
             left=self.left(),
         )
 
@@ -170,13 +159,13 @@ class Campaign:
     async def _let_fall(self, lasts_s: float) -> None:
         self._has_fallen = True
         self._look()
-        await asyncio.to_thread(self.database.stop_immediately)
+        await asyncio.to_thread(self.database.cluster.stop_immediately)
         await asyncio.sleep(lasts_s)
-        await asyncio.to_thread(self.database.start)
+        await asyncio.to_thread(self.database.cluster.start)
         self._has_fallen = False
 
     def _ask(self, query: str) -> object:
-        with psycopg.connect(self.database.url, autocommit=True, connect_timeout=2) as connection:
+        with self.database.admin() as connection:
             row = connection.execute(query).fetchone()
             return row[0] if row is not None else None
 

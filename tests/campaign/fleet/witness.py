@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import psycopg
+from tests.postgres import Database
 
 SCHEMA = """
 CREATE SCHEMA witness;
@@ -122,19 +122,20 @@ class Evidence:
     claimed: tuple[Claimed, ...] = ()
 
 
-def watch(url: str) -> None:
+def watch(database: Database) -> None:
     """Put the triggers into a database whose schema is there."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with database.admin() as connection:
         connection.execute(SCHEMA)
 
 
-def evidence(url: str) -> Evidence:
+def evidence(database: Database) -> Evidence:
     """What has been seen so far."""
     at = "extract(epoch FROM at)::float8"
-    with psycopg.connect(url, autocommit=True) as connection:
+    with database.admin() as connection:
         held = connection.execute(f"SELECT {at}, resource, agent, run, epoch FROM witness.lease ORDER BY id")
         written = connection.execute(
-            f"SELECT {at}, what, key, former, epoch, held_from, lease, is_over FROM witness.written ORDER BY id"
+            f"SELECT {at}, what, key, former, epoch, held_from, lease, is_over"
+            " FROM witness.written ORDER BY id"
         )
         claimed = connection.execute(f"SELECT {at}, letter, epoch, lease FROM witness.claim ORDER BY id")
         return Evidence(
