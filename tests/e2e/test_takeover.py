@@ -12,13 +12,13 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.postgres import Database
-from tests.postgres import empty_database as empty_database  # noqa: PLC0414 - a fixture
-from tests.postgres import postgres_cluster as postgres_cluster  # noqa: PLC0414 - a fixture
 
 from tests.campaign.fleet.members import DESK, UNSHIPPED, Member, Surroundings, members
 from tests.campaign.fleet.receiver import Receiver, Seen, read_log, receiving
 from tests.campaign.fleet.thing import Thing, under_watch
+from tests.postgres import Database
+from tests.postgres import empty_database as empty_database  # noqa: PLC0414 - a fixture
+from tests.postgres import postgres_cluster as postgres_cluster  # noqa: PLC0414 - a fixture
 
 LEASE_S = 3.0
 GENEROUS_S = LEASE_S + 5.0
