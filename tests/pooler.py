@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.postgres import PASSWORD, Cluster, as_other, free_port, give_away, program
+from tests.postgres import PASSWORD, Cluster, free_port, give_away, program
 
 SETTINGS = """
 [databases]
@@ -37,7 +38,7 @@ def pooling(cluster: Cluster, mode: str = "transaction") -> Iterator[int]:
     settings = folder / "pgbouncer.ini"
     settings.write_text(SETTINGS.format(server=cluster.port, port=port, folder=folder, mode=mode))
     give_away(folder)
-    command = [*as_other(), program("pgbouncer"), str(settings)]
+    command = [program("pgbouncer"), *(["-u", "postgres"] if os.geteuid() == 0 else []), str(settings)]
     with (folder / "log").open("w") as log, subprocess.Popen(command, stderr=log, cwd="/") as pooler:
         try:
             _await(port, pooler, folder / "log")
