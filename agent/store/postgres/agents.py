@@ -67,6 +67,10 @@ told AS MATERIALIZED (
 SELECT (SELECT seen_at FROM seen), (SELECT count(*) FROM told), (SELECT count(*) FROM quickly)
 """  # noqa: S608 - of our own names
 
+RECONFIGURED = """
+UPDATE openbell.agent SET config_hash = %s, changed_at = clock_timestamp() WHERE name = %s AND run = %s
+"""
+
 END = """
 UPDATE openbell.agent SET ended_at = clock_timestamp(), changed_at = clock_timestamp()
 WHERE name = %s AND run = %s AND ended_at IS NULL
@@ -166,6 +170,12 @@ async def beat(
         )
         row = await cursor.fetchone()
     return Beat(seen_at=_utc(row[0]) if row is not None and row[0] is not None else None)
+
+
+async def reconfigured(connection: Connection, member: Member, config_hash: str) -> None:
+    """The agent goes by another configuration now. Raises `SharedStoreError`."""
+    with speaking(connection):
+        await connection.execute(RECONFIGURED, (config_hash, member.agent, member.run))
 
 
 async def end(connection: Connection, member: Member) -> None:
