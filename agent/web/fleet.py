@@ -92,7 +92,7 @@ class Fleet:
     """
 
     def __init__(self, clock: Clock, view: FleetView | None = None, forget: Forget | None = None) -> None:
-        self._view = view
+        self.view = view
         self._forget = forget
         self._streams: Streams | None = None
         if view is not None:
@@ -122,9 +122,9 @@ class Fleet:
 
     async def health(self, request: web.Request) -> web.StreamResponse:
         """The document, or that of some groups and desks only."""
-        if self._view is None:
+        if self.view is None:
             return problem(404, NO_FLEET)
-        edition = await self._view.present()
+        edition = await self.view.present()
         groups, desks = request.query.getall("group", []), request.query.getall("desk", [])
         if not groups and not desks:
             return tagged(request, edition.body, "application/json", etag=edition.etag)
@@ -134,14 +134,14 @@ class Fleet:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The document at once, then what is new."""
-        if self._view is None or self._streams is None:
+        if self.view is None or self._streams is None:
             return problem(404, NO_FLEET)
-        await self._view.present()
+        await self.view.present()
         return await self._streams.serve(request)
 
     async def forget(self, request: web.Request) -> web.StreamResponse:
         """Take an agent off the list that will not come back."""
-        if self._view is None or self._forget is None:
+        if self.view is None or self._forget is None:
             return problem(404, NO_FLEET)
         name = request.match_info["name"]
         try:
@@ -149,11 +149,11 @@ class Fleet:
         except StoreError as error:
             return problem(503, str(error))
         if found is Forgotten.NOT_KNOWN:
-            latest = (await self._view.present()).document
+            latest = (await self.view.present()).document
             return problem(404, "There is no such agent.", known=[one.name for one in latest.agents])
         if found is Forgotten.HERE:
             return problem(409, "It is heard of; stop it first.")
-        self._view.wake()
+        self.view.wake()
         return reply({"forgotten": name})
 
     async def file(self, request: web.Request) -> web.StreamResponse:
@@ -161,4 +161,4 @@ class Fleet:
         return send(request, file) if file is not None else problem(404, "There is nothing at this address.")
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        return await self.file(request) if self._view is not None else problem(404, NO_FLEET)
+        return await self.file(request) if self.view is not None else problem(404, NO_FLEET)

@@ -93,7 +93,12 @@ async def test_what_changes_is_there_at_once_and_the_rest_stays_as_it_is(
     await page.get_by_role("button", name="delhi-01", exact=True).focus()
 
     def stale(row: Any) -> Any:
-        told = {"code": "FEED_STALE", "severity": Severity.CRITICAL, "status": Outcome.FAIL, "message": "quiet"}
+        told = {
+            "code": "FEED_STALE",
+            "severity": Severity.CRITICAL,
+            "status": Outcome.FAIL,
+            "message": "quiet",
+        }
         return replace(row, word=packed(unpacked(row.word).model_copy(update=told)))
 
     fleet.change("delhi-02", stale)
