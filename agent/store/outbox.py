@@ -40,18 +40,18 @@ def waiting(connection: sqlite3.Connection) -> list[Letter]:
     letters = []
     for row in connection.execute(WAITING).fetchall():
         try:
-            letters.append(_letter(row))
+            letters.append(read(row))
         except ValueError as error:
             _set_aside(connection, row, error)
     return letters
 
 
-def readable(rows: Iterable[sqlite3.Row]) -> list[Letter]:
+def readable(rows: Iterable[Iterable[object]]) -> list[Letter]:
     """The letters of rows, without those that nobody can read."""
     letters = []
     for row in rows:
         with suppress(ValueError):
-            letters.append(_letter(tuple(row)))
+            letters.append(read(tuple(row)))
     return letters
 
 
@@ -128,29 +128,30 @@ def row(letter: Letter) -> tuple[object, ...]:
     )
 
 
-def _letter(row: tuple[object, ...]) -> Letter:
-    read = dict(zip(COLUMNS, row, strict=True))
+def read(row: Sequence[object]) -> Letter:
+    """A letter from its row. Raises `ValueError` for one that nobody can read."""
+    found = dict(zip(COLUMNS, row, strict=True))
     at = datetime.fromisoformat
-    recipient, ended_at = read["recipient"], read["ended_at"]
+    recipient, ended_at = found["recipient"], found["ended_at"]
     return Letter(
-        id=str(read["id"]),
-        seq=int(str(read["seq"])),
-        notice=str(read["notice"]),
+        id=str(found["id"]),
+        seq=int(str(found["seq"])),
+        notice=str(found["notice"]),
         address=Address(
-            notifier=str(read["notifier"]), recipient=None if recipient is None else str(recipient)
+            notifier=str(found["notifier"]), recipient=None if recipient is None else str(recipient)
         ),
-        stream=str(read["stream"]),
-        type=NoticeType(str(read["type"])),
-        code=str(read["code"]),
-        severity=Severity(str(read["severity"])),
-        body=str(read["body"]),
-        created_at=at(str(read["created_at"])),
-        next_at=at(str(read["next_at"])),
-        expires_at=at(str(read["expires_at"])),
-        state=LetterState(str(read["state"])),
-        attempts=int(str(read["attempts"])),
+        stream=str(found["stream"]),
+        type=NoticeType(str(found["type"])),
+        code=str(found["code"]),
+        severity=Severity(str(found["severity"])),
+        body=str(found["body"]),
+        created_at=at(str(found["created_at"])),
+        next_at=at(str(found["next_at"])),
+        expires_at=at(str(found["expires_at"])),
+        state=LetterState(str(found["state"])),
+        attempts=int(str(found["attempts"])),
         ended_at=None if ended_at is None else at(str(ended_at)),
-        last_error=None if read["last_error"] is None else str(read["last_error"]),
-        receipt=None if read["receipt"] is None else str(read["receipt"]),
-        refusals=int(str(read["refusals"])),
+        last_error=None if found["last_error"] is None else str(found["last_error"]),
+        receipt=None if found["receipt"] is None else str(found["receipt"]),
+        refusals=int(str(found["refusals"])),
     )

@@ -1,0 +1,106 @@
+"""Connections to the shared store: how they are made, and how nobody waits for them for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from math import ceil
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+
+from agent.store.postgres.address import Address
+from agent.store.postgres.troubles import SharedStoreError, explain, silent, too_old
+
+__all__ = ["Address", "Connection", "SharedStoreError", "connect", "explain", "speaking", "writing"]
+
+CONNECT_S = 2.0
+PATIENCE_S = 5.0
+"""So long a transaction may take, from its beginning to the answer to its commit."""
+
+SETTINGS = {
+    "application_name": "openbell",
+    "client_encoding": "UTF8",
+    "gssencmode": "disable",
+    "keepalives_idle": "1",
+    "keepalives_interval": "1",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "4000",
+}
+"""What holds where the URL says nothing: a server that has vanished is noticed within seconds."""
+
+GUARDS = (
+    "SELECT set_config('idle_in_transaction_session_timeout', '1s', true),"
+    " set_config('lock_timeout', '1500ms', true), set_config('statement_timeout', '4s', true),"
+    " set_config('tcp_keepalives_idle', '1', true), set_config('tcp_keepalives_interval', '1', true),"
+    " set_config('tcp_keepalives_count', '3', true)"
+)
+"""For one transaction: of a client that has stopped or vanished in it, no lock is left after seconds."""
+
+
+class Connection(psycopg.AsyncConnection[TupleRow]):
+    """A connection that knows where it leads."""
+
+    address: Address
+    is_hung_up = False
+
+    def explain(self, error: BaseException) -> SharedStoreError:
+        """What an error on this connection means."""
+        return silent(self.address) if self.is_hung_up else explain(self.address, error)
+
+    def hang_up(self) -> None:
+        """End it from this side, at once: whoever waits for an answer on it gets an error."""
+        self.is_hung_up = True
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+
+async def connect(address: Address, *, timeout_s: float = CONNECT_S) -> Connection:
+    """A connection in autocommit. Raises `SharedStoreError`.
+
+    Nothing is prepared on the server and nothing set for the session, so that a pooler may stand between.
+    """
+    given = conninfo_to_dict(address.url)
+    settings = {name: value for name, value in SETTINGS.items() if name not in given}
+    settings.setdefault("connect_timeout", str(max(2, ceil(timeout_s))))
+    try:
+        async with asyncio.timeout(timeout_s * address.hosts):
+            connection = await Connection.connect(
+                make_conninfo(address.url, **settings), autocommit=True, prepare_threshold=None
+            )
+    except (psycopg.Error, OSError) as error:
+        raise explain(address, error) from error
+    connection.address = address
+    if (problem := too_old(address, connection.info.server_version)) is not None:
+        await connection.close()
+        raise problem
+    await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
+    return connection
+
+
+@contextmanager
+def speaking(connection: Connection, patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """Errors become `SharedStoreError`, and a server that does not answer in time is hung up on.
+
+    To cancel the task instead would have psycopg wait for the server once more.
+    """
+    late = asyncio.get_running_loop().call_later(patience_s, connection.hang_up)
+    try:
+        yield
+    except (psycopg.Error, OSError) as error:
+        raise connection.explain(error) from error
+    finally:
+        late.cancel()
+
+
+@asynccontextmanager
+async def writing(connection: Connection, patience_s: float = PATIENCE_S) -> AsyncIterator[None]:
+    """One transaction that is safe from a client that stops in it. Raises `SharedStoreError`."""
+    with speaking(connection, patience_s):
+        async with connection.transaction():
+            await connection.execute(GUARDS)
+            yield

@@ -1,0 +1,158 @@
+"""Claims of letters on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from agent.alerts import letters as post
+from agent.alerts.letters import Letter, LetterState
+from agent.model import Receipt
+from agent.store.entry import Entry
+from agent.store.postgres.claiming import claim
+from agent.store.postgres.connecting import Connection, writing
+from agent.store.postgres.leases import release, take
+from agent.store.postgres.shipping import ship
+from tests.agent.store.postgres.shipments import DESK, LONG, NOON, Run, incident, letter, member
+
+A, B = member("a"), member("b")
+
+
+@pytest.fixture
+async def one(connections):
+    connection = await connections()
+    await take(connection, DESK, A, LONG)
+    return connection
+
+
+def notices(letters) -> list[str]:
+    return [one.notice for one in letters]
+
+
+async def test_the_owner_gets_its_letters_as_they_are_shipped_each_once(one) -> None:
+    run = Run(A)
+    told = tuple(letter(f"n{seq}", seq, incident()) for seq in (2, 1, 3))
+    first = await ship(one, A, [run.ships(Entry(letters=told))], claims_in=1)
+    assert list(first.claimed) == sorted(told, key=lambda one: one.seq)
+    more = await ship(one, A, [run.ships(Entry(letters=(letter("n4", 4),)))], claims_in=1)
+    assert notices(more.claimed) == ["n4"]
+    assert (await ship(one, A, (), claims_in=1)).claimed == ()
+
+
+async def test_what_has_ended_is_not_claimed_and_what_was_begun_is(one) -> None:
+    begun, told = post.claim(letter("n1", 1)), letter("n2", 2)
+    entry = Entry(letters=(begun, post.deliver(told, Receipt(status="200"), NOON)))
+    landed = await ship(one, A, [Run(A).ships(entry)], claims_in=1)
+    assert landed.claimed == (begun,)
+
+
+async def test_a_change_of_a_claimed_letter_does_not_make_it_claimed_again(one) -> None:
+    run, told = Run(A), letter("n1", 1)
+    await ship(one, A, [run.ships(Entry(letters=(told,)))], claims_in=1)
+    again = await ship(one, A, [run.ships(Entry(letters=(post.claim(told),)))], claims_in=1)
+    assert again.claimed == ()
+
+
+async def test_the_next_owner_claims_what_is_open_anew_and_the_former_one_nothing(one) -> None:
+    run = Run(A)
+    await ship(one, A, [run.ships(Entry(letters=(letter("n1", 1),)))], claims_in=1)
+    await release(one, DESK, A, 1)
+    assert (await take(one, DESK, B, LONG)).epoch == 2
+    assert (await ship(one, A, [run.ships(Entry(letters=(letter("n2", 2),)))], claims_in=1)).claimed == ()
+    assert notices((await ship(one, B, (), claims_in=2)).claimed) == ["n1", "n2"]
+    assert (await ship(one, B, (), claims_in=2)).claimed == ()
+
+
+async def test_one_that_another_holds_keeps_back_those_behind_it_and_no_others(one, database) -> None:
+    told = (
+        letter("a1", 1, incident()),
+        letter("a2", 2, incident()),
+        letter("b1", 3, incident(), notifier="slack"),
+        letter("c1", 4, incident(), group="alpha"),
+        letter("a3", 5, incident()),
+    )
+    await ship(one, A, [Run(A).ships(Entry(letters=told))], claims_in=None)
+    with database.admin() as other, other.transaction():
+        other.execute("SELECT FROM openbell.outbox WHERE notice = 'a2' FOR UPDATE")
+        assert notices((await ship(one, A, (), claims_in=1)).claimed) == ["a1", "b1", "c1"]
+    assert notices((await ship(one, A, (), claims_in=1)).claimed) == ["a2", "a3"]
+
+
+async def test_a_letter_that_nobody_can_read_is_given_up_alone(one, database, caplog) -> None:
+    told = tuple(letter(f"n{seq}", seq, incident()) for seq in (1, 2))
+    await ship(one, A, [Run(A).ships(Entry(letters=told))], claims_in=None)
+    with database.admin() as other:
+        other.execute("UPDATE openbell.outbox SET severity = 'terrible' WHERE notice = 'n1'")
+        assert notices((await ship(one, A, (), claims_in=1)).claimed) == ["n2"]
+        row = other.execute("SELECT state, last_error FROM openbell.outbox WHERE notice = 'n1'").fetchone()
+    assert row is not None
+    assert row[0] == LetterState.DEAD
+    assert "cannot be read" in row[1]
+    assert "given up" in caplog.text
+
+
+class _ChangedMindError(Exception):
+    """A claimer that ends its transaction without a commit."""
+
+
+@dataclass
+class Bustle:
+    """Claimers and others that hold letters for moments, at random."""
+
+    chance: random.Random
+    claimed: list[str] = field(default_factory=list)
+
+    async def pause(self) -> None:
+        await asyncio.sleep(self.chance.random() / 100)
+
+    async def write(self, connection: Connection, told: Sequence[Letter]) -> None:
+        run = Run(A)
+        for start in range(0, len(told), 4):
+            entry = Entry(letters=tuple(told[start : start + 4]))
+            await ship(connection, A, [run.ships(entry)], claims_in=None)
+            await self.pause()
+
+    async def claim(self, connection: Connection) -> None:
+        for _ in range(15):
+            with suppress(_ChangedMindError):
+                async with writing(connection):
+                    found = [one.id for one in await claim(connection, "alpha", 1)]
+                    self.claimed += found
+                    await self.pause()
+                    if self.chance.random() < 0.3:
+                        for id_ in found:
+                            self.claimed.remove(id_)
+                        raise _ChangedMindError
+            await self.pause()
+
+    async def hold(self, connection: Connection) -> None:
+        asked = "SELECT FROM openbell.outbox WHERE notice = %s FOR UPDATE SKIP LOCKED"
+        for _ in range(15):
+            async with writing(connection):
+                await connection.execute(asked, (f"n{self.chance.randrange(1, 25)}",))
+                await self.pause()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_however_claimers_meet_no_letter_is_claimed_twice_and_none_before_an_earlier_one(
+    connections, one, seed
+) -> None:
+    bustle = Bustle(random.Random(seed))
+    lines = [("mail", None), ("mail", "alpha"), ("slack", None)]
+    told = []
+    for seq in range(1, 25):
+        notifier, group = bustle.chance.choice(lines)
+        told.append(letter(f"n{seq}", seq, incident(), notifier=notifier, group=group))
+    claimers = [bustle.claim(await connections()) for _ in range(3)]
+    await asyncio.gather(bustle.write(one, told), *claimers, bustle.hold(await connections()))
+    claimed = [*bustle.claimed, *(one.id for one in (await ship(one, A, (), claims_in=1)).claimed)]
+    assert sorted(claimed) == sorted(one.id for one in told)
+    known = {one.id: one for one in told}
+    for line in {(one.address, one.stream) for one in told}:
+        seqs = [known[id_].seq for id_ in claimed if (known[id_].address, known[id_].stream) == line]
+        assert seqs == sorted(seqs)
