@@ -34,7 +34,7 @@ from agent.runtime.sharing.watchman import Watchman
 from agent.store.door import Door
 from agent.store.entry import Entry
 from agent.store.journal import Journal
-from agent.store.postgres.agents import fleet_rows, forget, has_standby
+from agent.store.postgres.agents import fleet_rows, forget, has_standby, url_of
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.store.postgres.reading import SharedHistory, inheritance
@@ -89,6 +89,7 @@ class Membership:
         self._history = SharedHistory(self.address, self.desk)
         self.journal: Door = SharedJournal(self._local, self._history)
         self._agent: Serving | None = None
+        self._owner_url: tuple[str | None, str | None] = (None, None)
         self.woken: Callable[[], None] = lambda: None
 
     # -- the process's life ----------------------------------------------------------------------
@@ -246,6 +247,10 @@ class Membership:
         lease = self.tenure.lease
         return None if lease is None or lease.is_free else lease.agent
 
+    @property
+    def owner_url(self) -> str | None:
+        return self._owner_url[1] if self._owner_url[0] == self.owner else None
+
     def serve(self, agent: Serving | None) -> None:
         """This agent runs, and owns the desk; or none does."""
         self._agent = agent
@@ -275,6 +280,8 @@ class Membership:
 
     async def _beat(self, connection: Connection, role: Role) -> None:
         await self.presence.beat(connection, self.member, role)
+        if role is Role.STANDBY and self.owner != self._owner_url[0]:
+            self._owner_url = (self.owner, await url_of(connection, self.owner or ""))
         if self._agent is not None:
             await self.presence.configured(connection, self.member, self._agent.blueprint)
         await self.watchman.turn(connection, role if self._agent is not None else Role.STANDBY)
