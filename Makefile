@@ -31,7 +31,7 @@ test-programs: $(VENV)/.dev
 test-parts: $(VENV)/.dev
 	$(BIN)/coverage run -m pytest --ignore=tests/e2e
 
-campaign: $(VENV)/.dev ## kills at every point of a notice's way, thirty times each, at syncs and at random; bad disks and power cuts; half an hour
+campaign: $(VENV)/.dev ## kills at every point of a notice's way, thirty times each, at syncs and at random; bad disks and power cuts; three agents on one database; forty minutes
 	OPENBELL_CAMPAIGN=30 $(BIN)/python -m pytest tests/campaign $(ARGS)
 
 check: $(VENV)/.dev  ## lint, types and import contracts

@@ -31,6 +31,7 @@ class FaultProxy:
     accepted: int = 0
     url: str = ""
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    _ways: set[asyncio.Future[list[None]]] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -51,6 +52,11 @@ class FaultProxy:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             writer.transport.abort()
 
+    def sever(self) -> None:
+        """End every connection, and what is held up on the way is lost."""
+        for way in self._ways:
+            way.cancel()
+
     def half_close(self) -> None:
         """Say the end of our side to every client, and leave the other side open."""
         for writer in self._writers:
@@ -62,12 +68,21 @@ class FaultProxy:
         if self.refusing:
             writer.transport.abort()
             return
-        to_server = await asyncio.open_connection(self.host, self.port)
-        self._writers.append(writer)
-        ways = [self._carry(reader, to_server[1], hurt=False), self._carry(to_server[0], writer, hurt=True)]
         try:
-            await asyncio.gather(*ways)
+            to_server = await asyncio.open_connection(self.host, self.port)
+        except OSError:
+            writer.transport.abort()  # as a server that does not run would have it
+            return
+        self._writers.append(writer)
+        there = self._carry(reader, to_server[1], hurt=False)
+        back = self._carry(to_server[0], writer, hurt=True)
+        ways = asyncio.gather(there, back)
+        self._ways.add(ways)
+        try:
+            with suppress(asyncio.CancelledError):
+                await ways
         finally:
+            self._ways.remove(ways)
             self._writers.remove(writer)
             to_server[1].close()
             writer.close()
@@ -83,6 +98,8 @@ class FaultProxy:
                     break
                 carried += len(chunk)
                 await (self._hurt(chunk, writer) if hurt else self._pass(chunk, writer))
+        while self.stalled:
+            await self._changed.wait()  # the end of a side is held up like any byte
         with suppress(OSError):
             writer.close()
 

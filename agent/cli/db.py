@@ -27,6 +27,7 @@ WORDS = {
     "awake": "runs",
     "deed": "deeds",
     "value": "values",
+    "shipment": "shipments",
 }
 
 journal_option = click.option(
@@ -84,6 +85,8 @@ def _tell(found: Survey, as_json: bool) -> None:
         click.echo(f"  {'schema':<12} {found.schema}{behind}")
         click.echo(f"  {'size':<12} {format_size(found.size)}, of which {format_size(found.used)} is in use")
     for table, holding in found.holdings.items():
+        if table == "shipment" and not holding.rows:  # none wait, or nothing is shared
+            continue
         click.echo(f"  {WORDS[table]:<12} {_words(holding)}")
 
 

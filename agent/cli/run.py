@@ -17,6 +17,7 @@ import click
 
 from agent.cli.logs import Format, set_up_logs
 from agent.cli.options import Instant, config_option
+from agent.cli.surface import Surface
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint
 from agent.config.loading import load
@@ -92,7 +93,9 @@ async def _run(
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reloads.asked.set)
     systemd = Systemd()
-    async with serving(blueprint, clock, redactor, reloads, alive=systemd.alive) as addresses:
+    async with serving(
+        blueprint, clock, redactor, reloads, alive=systemd.alive, failed=stop.set
+    ) as addresses:
         click.echo("openbell is ready: " + ", ".join(addresses))
         systemd.ready(addresses[0])
         await stop.wait()
@@ -105,15 +108,15 @@ async def serving(
     clock: SystemClock,
     redactor: Redactor | None = None,
     reloads: Reloads | None = None,
+    *,
     alive: Callable[[], None] = lambda: None,
+    failed: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[list[str]]:
     """The agent with its page and API, and its simulator if it has one; gives their addresses.
 
-    `alive` is called every few seconds while the evaluation goes on.
+    `alive` is called every few seconds while the evaluation goes on, `failed` where one that
+    shares its desk with others cannot go on; what is the matter is raised at the end.
     """
-    from agent.runtime.agent import Agent
-    from agent.web.server import WebServer
-
     settings = blueprint.settings
     listener = bind(settings.server, blueprint.path)
     base_url = settings.server.url or _address(settings.server, listener)
@@ -124,21 +127,61 @@ async def serving(
         if settings.environment == "simulated":
             simulator = await _simulator(blueprint, clock, base_url, stack)
             addresses.append(f"simulated broker at {simulator}")
-        agent = Agent(
-            blueprint,
+        surface = Surface(
             clock=clock,
+            listener=listener,
             base_url=base_url,
             simulator=simulator,
             redactor=redactor,
             reloads=reloads,
             alive=alive,
         )
-        stack.push_async_callback(agent.stop)
-        await agent.start()
-        server = WebServer(agent, listener=listener, base_url=base_url)
-        stack.push_async_callback(server.stop)
-        await server.start()
+        if settings.store.url is None:
+            await _alone(blueprint, surface, stack)
+        else:
+            await _shared(blueprint, surface, stack, failed)
         yield addresses
+
+
+async def _alone(blueprint: Blueprint, surface: Surface, stack: AsyncExitStack) -> None:
+    from agent.runtime.agent import Agent
+    from agent.web.server import WebServer
+
+    agent = Agent(
+        blueprint,
+        clock=surface.clock,
+        base_url=surface.base_url,
+        simulator=surface.simulator,
+        redactor=surface.redactor,
+        reloads=surface.reloads,
+        alive=surface.alive,
+    )
+    stack.push_async_callback(agent.stop)
+    await agent.start()
+    server = WebServer(agent, listener=surface.listener, base_url=surface.base_url)
+    stack.push_async_callback(server.stop)
+    await server.start()
+
+
+async def _shared(
+    blueprint: Blueprint, surface: Surface, stack: AsyncExitStack, failed: Callable[[], None]
+) -> None:
+    from agent.runtime.examining import NO_DRIVER
+
+    try:
+        from agent.cli.desk import Desk
+        from agent.runtime.sharing.membership import Membership
+    except ImportError as error:
+        if error.name is None or not error.name.startswith("psycopg"):
+            raise
+        raise ConfigError(f"{blueprint.place('store', 'url')}: {NO_DRIVER}") from None
+    try:
+        membership = Membership(blueprint, clock=surface.clock, base_url=surface.base_url)
+    except ValueError as error:
+        raise ConfigError(f"{blueprint.place('store', 'url')}: {error}") from None
+    desk = Desk(blueprint, membership, surface, failed)
+    stack.push_async_callback(desk.stop)
+    await desk.start()
 
 
 def bind(server: Server, path: Path) -> socket.socket:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -15,6 +15,9 @@ P = TypeVar("P")
 
 FIXED = ("name", "environment", "data", "server", "simulator", "telemetry")
 """What a running agent cannot take up: it has its address, its folder and its name."""
+
+FIXED_KEYS = {"store": ("url", "desk", "takeover")}
+"""The same, of tables of which the rest is taken up."""
 
 BY_NAME = ("machines", "notifiers", "credentials")
 TABLES = tuple(name for name in AgentSettings.model_fields if name not in (*FIXED, *BY_NAME))
@@ -89,7 +92,7 @@ def compare(before: Blueprint, after: Blueprint) -> Changes:
             lambda a, b: a.timeout != b.timeout,
         ),
         credentials=_parts(old.credentials, new.credentials, lambda a, b: a != b),
-        tables=tuple(name for name in TABLES if getattr(old, name) != getattr(new, name)),
+        tables=tuple(name for name in TABLES if getattr(old, name) != _settled(old, new, name)),
         waiting=tuple(_waiting(old, new)),
     )
 
@@ -97,7 +100,15 @@ def compare(before: Blueprint, after: Blueprint) -> Changes:
 def settle(before: Blueprint, after: Blueprint) -> Blueprint:
     """The new configuration as it will run: what cannot be taken up stays as it is."""
     fixed = {name: getattr(before.settings, name) for name in FIXED}
-    return replace(after, settings=after.settings.model_copy(update=fixed))
+    parted = {name: _settled(before.settings, after.settings, name) for name in FIXED_KEYS}
+    return replace(after, settings=after.settings.model_copy(update=fixed | parted))
+
+
+def _settled(old: AgentSettings, new: AgentSettings, name: str) -> Any:
+    """A table as it will run."""
+    before, after = getattr(old, name), getattr(new, name)
+    fixed = {key: getattr(before, key) for key in FIXED_KEYS.get(name, ())}
+    return after.model_copy(update=fixed) if fixed else after
 
 
 def _parts(
@@ -145,6 +156,9 @@ def _is_other(before: BaseModel | None, after: BaseModel | None) -> bool:
 
 def _waiting(old: AgentSettings, new: AgentSettings) -> Iterator[str]:
     """`server.port`, say, rather than the whole table."""
+    for name, keys in FIXED_KEYS.items():
+        before, after = getattr(old, name), getattr(new, name)
+        yield from (f"{name}.{key}" for key in keys if getattr(before, key) != getattr(after, key))
     for name in FIXED:
         before, after = getattr(old, name), getattr(new, name)
         if not (isinstance(before, BaseModel) and isinstance(after, BaseModel)):

@@ -234,8 +234,17 @@ class DeadManTable(Settings):
 
 
 class StoreTable(Settings):
-    """`[store]`: how long the journal keeps what, and how large it may be."""
+    """`[store]`: how long the journal keeps what, how large it may be, and what agents share."""
 
+    url: SecretText | None = None
+    """Of the PostgreSQL that several agents share, `postgresql://user:password@host:5432/database`."""
+    desk: Name | None = None
+    """Agents of one desk stand in for each other: one owns it, the others stand by. By default the
+    agent's own name, and so it is alone."""
+    takeover: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(minutes=1))] = timedelta(
+        seconds=3
+    )
+    """So long after its owner was heard last, another agent of the desk takes over."""
     keep: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=400)
     """Transitions and incidents."""
     keep_notices: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=30)
@@ -251,6 +260,19 @@ class StoreTable(Settings):
         if max_size < LEAST_BYTES:
             raise ValueError(f'expected at least "{format_size(LEAST_BYTES)}"')
         return max_size
+
+    @field_validator("url")
+    @classmethod
+    def _is_of_a_postgres(cls, url: SecretText | None) -> SecretText | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError('expected an address such as "postgresql://openbell@db.example:5432/openbell"')
+        return url
+
+    @model_validator(mode="after")
+    def _shares_where_there_is_something_shared(self) -> StoreTable:
+        if self.desk is not None and self.url is None:
+            raise ValueError("a desk is shared by way of PostgreSQL: give its url as well, or no desk")
+        return self
 
 
 HostAndPort = Annotated[str, StringConstraints(pattern=r"^([^:\s/]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}$")]

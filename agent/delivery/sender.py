@@ -52,7 +52,9 @@ class Sender:
         changed: Callable[[], None] = lambda: None,
         clean: Callable[[str], str] = str,
         number: Callable[[], int] | None = None,
+        permit: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._permit = permit
         self.name = name
         self.kind = kind
         self._notifier = notifier
@@ -99,7 +101,7 @@ class Sender:
         for letter in letters:
             if letter.id not in self._lines:
                 self._lines.add(letter)
-        self._wake()
+        self.wake()
 
     def remember(self, recipient: str | None, sent_at: datetime) -> None:
         """A former run has told somebody something then."""
@@ -108,7 +110,7 @@ class Sender:
     def shift(self, step: timedelta) -> None:
         """Follow a step of the wall clock."""
         self._turns.shift(step)
-        self._wake()
+        self.wake()
 
     def adopt(self, notifier: Notifier, *, kind: str, timeout: timedelta) -> None:
         """Go on with another notifier in place of the present one: what waits is tried anew, now."""
@@ -120,7 +122,7 @@ class Sender:
         for letter in waiting:
             self._lines.put(replace(letter, next_at=min(letter.next_at, now)))
         self._bury_all(letter for letter in waiting if letter.address not in self.addresses)
-        self._wake()
+        self.wake()
 
     def allow(self, timeout: timedelta) -> None:
         """Give the next attempts this long."""
@@ -165,12 +167,12 @@ class Sender:
     async def _send_on(self, lane: int) -> None:
         while True:
             letter = None
-            if lane == 0 or not self._standing.is_out_of_patience:
+            if self._permit() and (lane == 0 or not self._standing.is_out_of_patience):
                 letter = self._turns.due(self._clock.now())
             if letter is None:
                 await self._rest()
             elif self._is_settled(letter):
-                self._wake()
+                self.wake()
             else:
                 await self._try(letter)
 
@@ -185,7 +187,7 @@ class Sender:
         except TimeoutError:
             pass
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """Wake all who rest; whoever rests from now on waits for the next call."""
         self._awake.set()
         self._awake = asyncio.Event()
@@ -217,7 +219,7 @@ class Sender:
             self._failed(self._lines[claimed.id], error)
         else:
             self._arrived(self._lines[claimed.id], receipt)
-        self._wake()
+        self.wake()
 
     async def _send(self, letter: Letter) -> Receipt:
         receipt = await attempt(self._notifier, letter, clock=self._clock, timeout_s=self._timeout_s)

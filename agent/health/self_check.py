@@ -26,6 +26,7 @@ MACHINE = Machine(
             "NOMINAL",
             "NETWORK",
             "STORE",
+            "SHARED_STORE",
             "DISK",
             "CONFIGURATION",
             "LOOP_LAG",
@@ -57,6 +58,7 @@ class Facts:
 
     network_error: str | None = None
     store_error: str | None = None
+    sharing_error: str | None = None
     room: Room | None = None
     """On the disk of the data folder."""
     configuration_error: str | None = None
@@ -107,6 +109,8 @@ def _footing(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "NETWORK", f"this machine has lost its network: {facts.network_error}"
     if facts.store_error:
         yield "STORE", facts.store_error
+    if facts.sharing_error:
+        yield "SHARED_STORE", f"the store that agents share is not there: {facts.sharing_error}"
     if facts.room is not None and facts.room.is_low:
         yield "DISK", f"the disk of the data folder is nearly full: {facts.room.free // 1024**2} MiB are left"
 

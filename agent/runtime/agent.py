@@ -17,16 +17,17 @@ from agent.config.schema import NetworkTable
 from agent.delivery.sender import Sender
 from agent.errors import StoreError
 from agent.health import self_check
-from agent.model import Report
+from agent.health.document import HealthDocument
+from agent.model import Incident, Report
 from agent.ownership import Ownership
 from agent.runtime.conduct import Conduct
 from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
 from agent.runtime.deadman import DeadMan
 from agent.runtime.footing import Footing
+from agent.runtime.holding import Holding, OwnFolder
 from agent.runtime.keyring import Keyring
 from agent.runtime.line import Line
-from agent.runtime.lock import FolderLock
 from agent.runtime.login_links import LoginLinks
 from agent.runtime.machines import Machines
 from agent.runtime.notifiers import Notifiers
@@ -45,7 +46,6 @@ from agent.runtime.succession import Succession, prepare
 from agent.runtime.supervision import Supervisor
 from agent.runtime.wellbeing import Wellbeing
 from agent.store import snapshot
-from agent.store.journal import Journal
 from agent.store.keeping import Keeping
 from agent.store.snapshot import Snapshot
 
@@ -69,15 +69,16 @@ class Agent:
         redactor: Redactor | None = None,
         reloads: Reloads | None = None,
         alive: Callable[[], None] = lambda: None,
+        holding: Holding | None = None,
     ) -> None:
         self.blueprint = blueprint
         self.clock = clock
-        self.journal = Journal(blueprint.data_folder / "journal.sqlite")
+        self._holding = holding or OwnFolder(blueprint.data_folder)
+        self.journal = self._holding.journal
         self.publisher = Publisher()
         self._parts = parts(blueprint.settings, clock)
-        self.posting = self._parts.posting(clock, self.journal, self._stored, base_url)
+        self.posting = self._parts.posting(clock, self.journal, self._stored, base_url, self._holding.gate)
         self._surroundings = Surroundings(blueprint.settings.name, blueprint.data_folder, base_url, simulator)
-        self._lock = FolderLock(blueprint.data_folder)
         self._outbound = Outbound(f"openbell/{__version__}")
         self._alive = alive
         self._supervisor = Supervisor(clock)
@@ -102,7 +103,7 @@ class Agent:
             clock=clock,
             supervisor=self._supervisor,
             scheduling=self._scheduling,
-            deliver=self._deliver,
+            deliver=self.deliver,
             clean=self.clean,
             wellbeing=self.wellbeing,
         )
@@ -113,6 +114,7 @@ class Agent:
             wellbeing=self.wellbeing,
             changed=self._check_self,
             clean=self.clean,
+            permit=self._holding.permit,
         )
         self._remedies = Remedies(
             blueprint.remedies,
@@ -147,15 +149,18 @@ class Agent:
     def core(self) -> Core:
         return self.line.core
 
+    def said(self) -> tuple[HealthDocument, Incident | None] | None:
+        """What is published now, and the open incident; `None` before the first document."""
+        latest = self.publisher.latest
+        return None if latest is None or self._line is None else (latest.document, self.core.incident)
+
     # -- start and stop ---------------------------------------------------------------------
 
     async def start(self) -> None:
         """Start everything. Raises `StoreError` when the data folder or the journal cannot be used."""
-        self._lock.acquire()
+        await self._holding.open()
         self._ownership.watch(asyncio.get_running_loop())
         self._stalls.start()
-        self.journal.open()
-        self.journal.start()
         await self._keyring.open(self.blueprint.settings.credentials, self.blueprint.path.parent)
         kept = JournaledValues(self.journal, "login-links")
         self._login_links = LoginLinks(self.clock, kept, self._surroundings.base_url)
@@ -168,21 +173,24 @@ class Agent:
         self._scheduling.start()
         self._set_going()
 
-    async def stop(self) -> None:
-        """Write what has happened, deliver what waits for a short while, end all tasks, close."""
+    async def stop(self, *, drain: bool = True) -> None:
+        """Write what has happened, deliver what waits for a short while, end all tasks, close.
+
+        Without `drain`, what waits is left to another agent.
+        """
         self._scheduling.stop()
         self._remedies.stop()
         await self.journal.flush()
-        await self.notifiers.drain()
+        if drain:
+            await self.notifiers.drain()
         await self._supervisor.stop()
         await self.machines.stop()
         for name, left in (await self._ownership.end()).items():
             log.warning("%s: %d of its tasks did not end when told to", name, left)
         self._stalls.stop()
         await self._outbound.close()
-        await self.journal.close()
+        await self._holding.close()
         await self._parts.close()
-        self._lock.release()
 
     def _make_core(self) -> Core:
         blueprint = self.blueprint
@@ -207,6 +215,7 @@ class Agent:
             ),
             routes=blueprint.routes,
             former=former,
+            ids=self._holding.ids,
             base_url=self._surroundings.base_url,
         )
 
@@ -242,6 +251,7 @@ class Agent:
         self.wellbeing.probers = self.machines.probers
         self.wellbeing.credential_troubles = self._keyring.troubles
         self.wellbeing.journal_loss = lambda: self.journal.loss
+        self.wellbeing.sharing_trouble = self._holding.trouble
         self.wellbeing.journal_bytes = lambda: self.journal.size_bytes
         self.wellbeing.changed = self._check_self
         self.conduct.changed = self._check_self
@@ -361,7 +371,8 @@ class Agent:
 
     # -- the line ----------------------------------------------------------------------------
 
-    def _deliver(self, name: str, report: Report) -> None:
+    def deliver(self, name: str, report: Report) -> None:
+        """Take in a machine's report."""
         self.line.deliver(name, report)
 
     def _evaluate(self) -> None:
@@ -377,7 +388,7 @@ class Agent:
         self.wellbeing.stored(error)
 
     def _check_self(self) -> None:
-        self._deliver(self_check.NAME, self.wellbeing.report(self.clock.now()))
+        self.deliver(self_check.NAME, self.wellbeing.report(self.clock.now()))
 
     async def _reconcile(self) -> None:
         turns = Turns(

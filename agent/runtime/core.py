@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from agent.alerts.ids import RANDOM, Ids
 from agent.alerts.letters import Letter
 from agent.alerts.routes import Route
 from agent.errors import StoreError
@@ -73,6 +74,7 @@ class Core:
         routes: Sequence[Route],
         former: Snapshot | None = None,
         base_url: str = "",
+        ids: Ids = RANDOM,
     ) -> None:
         now = clock.now()
         self._ruleset = ruleset
@@ -84,7 +86,7 @@ class Core:
         self._base_url = base_url
         self._statuses = {m.name: folding.unprobed(m, now) for m in ruleset.machines}
         self._memory = Memory(now)
-        self._telling = Telling(base_url, consequences.link, routes)
+        self._telling = Telling(base_url, consequences.link, routes, ids)
         self._quiet = unpack_silences(journal.value(QUIET_KEY))
         self._evaluation: Evaluation | None = None
         if former is not None:

@@ -23,6 +23,9 @@ from agent.store.journal import Entry
 from agent.text import plain
 
 PATIENCE_S = 20.0
+NO_DRIVER = (
+    'agents that share PostgreSQL need psycopg, which is not installed; pip install "openbell[postgres]"'
+)
 SIMULATED = "not asked: the simulated broker comes with the agent"
 
 
@@ -73,6 +76,8 @@ async def examine(blueprint: Blueprint, *, live: bool = False) -> list[Finding]:
                     for key, one in asked.items()
                 )
             )
+        if live and blueprint.settings.store.url is not None:
+            findings.append(await _store(blueprint, services.clock))
         clean = Redactor(blueprint.secrets | service.values()).clean
         return [replace(one, text=clean(one.text)) for one in findings]
 
@@ -140,6 +145,22 @@ def _credentials(service: CredentialService) -> Iterator[Finding]:
             yield Finding(key, "there is no token yet: log in")
         else:
             yield Finding(key, "there is a token")
+
+
+async def _store(blueprint: Blueprint, clock: Clock) -> Finding:
+    """Whether the shared store would take this agent in."""
+    key = ("store", "url")
+    try:
+        from agent.runtime.sharing.examining import look_at_store
+
+        async with clock.timeout(PATIENCE_S):
+            return Finding(key, await look_at_store(blueprint))
+    except ImportError:
+        return Finding(key, NO_DRIVER, is_fault=True)
+    except AgentError as error:
+        return Finding(key, plain(str(error)), is_fault=True)
+    except TimeoutError:
+        return Finding(key, f"no answer within {PATIENCE_S:g} s", is_fault=True)
 
 
 async def _reach(key: tuple[str, str], one: Reachable, clock: Clock, *, spared: bool) -> Finding:

@@ -13,7 +13,7 @@ from agent.runtime.context import JournaledValues
 from agent.runtime.credentials import CredentialService, Opened, StoredCredential
 from agent.runtime.redaction import Redactor
 from agent.runtime.supervision import Supervisor
-from agent.store.journal import Journal
+from agent.store.journal import Door
 
 
 class Keyring:
@@ -22,7 +22,7 @@ class Keyring:
     def __init__(
         self,
         clock: Clock,
-        journal: Journal,
+        journal: Door,
         *,
         supervisor: Supervisor,
         redactor: Redactor,

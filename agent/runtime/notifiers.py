@@ -34,7 +34,9 @@ class Notifiers:
         wellbeing: Wellbeing,
         changed: Callable[[], None],
         clean: Callable[[str], str],
+        permit: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._permit = permit
         self._clock = clock
         self._supervisor = supervisor
         self._posting = posting
@@ -82,6 +84,7 @@ class Notifiers:
             changed=self._changed,
             clean=self._clean,
             number=self._posting.number,
+            permit=self._permit,
         )
 
     def set_going(self) -> None:
@@ -99,6 +102,11 @@ class Notifiers:
             self._posting.unbuilt -= {name}
             if name in self.senders:
                 self.senders.pop(name).close()
+
+    def wake(self) -> None:
+        """Have every sender look again whether it may send."""
+        for sender in self.senders.values():
+            sender.wake()
 
     async def drain(self) -> None:
         """Deliver what waits, for a short while."""

@@ -18,7 +18,9 @@ from agent.delivery.losses import Losses
 from agent.delivery.sender import NO_RECEIVER, Sender
 from agent.errors import ActionError, StoreError
 from agent.model import Notice, NoticeType
-from agent.store.journal import Entry, Journal
+from agent.runtime.holding import Gate, OpenGate
+from agent.store.door import Door
+from agent.store.entry import Entry
 
 
 class Posting:
@@ -27,11 +29,13 @@ class Posting:
     def __init__(
         self,
         clock: Clock,
-        journal: Journal,
+        journal: Door,
         stored: Callable[[StoreError | None], None],
         base_url: str = "",
+        gate: Callable[[Callable[[list[Letter]], None]], Gate] = OpenGate,
     ) -> None:
         self._base_url = base_url
+        self._gate = gate(self._hand_out)
         self._clock = clock
         self._journal = journal
         self._stored = stored
@@ -62,16 +66,13 @@ class Posting:
 
     def post(self, letters: tuple[Letter, ...], error: StoreError | None) -> None:
         """Have letters sent that are on disk now; or that cannot be, which they then say."""
-        for letter in letters:
-            sent = letter
-            if error is not None:
-                sent = post.mark_unstored(letter)
-                self.keep(sent)
-            sender = self.senders.get(letter.address.notifier)
-            if sender is not None:
-                sender.post([sent])
-            else:
-                self.keep(post.bury(sent, NO_RECEIVER, self._clock.now()))
+        if error is None:
+            self._gate.put(letters)
+            return
+        sent = [post.mark_unstored(letter) for letter in letters]
+        for letter in sent:
+            self.keep(letter)
+        self._hand_out(sent)
 
     # -- what senders change -----------------------------------------------------------------------
 
@@ -124,13 +125,14 @@ class Posting:
         for address, sent_at in self._journal.delivered_last:
             if address.notifier in self.senders and sent_at <= now:
                 self.senders[address.notifier].remember(address.recipient, sent_at)
-        self._hand_out(self._journal.take_waiting())
+        self._gate.put(self._journal.take_waiting())
 
     def resume(self) -> None:
         """Hand out what waits for a notifier that could not be built until now."""
         self._hand_out(self._unclaimed)
 
     def _hand_out(self, letters: list[Letter]) -> None:
+        """Give letters to their senders; those of a notifier that could not be built are kept for it."""
         now, self._unclaimed = self._clock.now(), []
         for letter in letters:
             sender = self.senders.get(letter.address.notifier)

@@ -15,7 +15,7 @@ from agent.config.fragments import fingerprint
 from agent.errors import AgentError
 from agent.model import Subject, Transition
 from agent.runtime.threads import Threads
-from agent.store.journal import Entry, Journal
+from agent.store.journal import Door, Entry
 from agent.text import plain
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Reloading:
         reloads: Reloads,
         *,
         clock: Clock,
-        journal: Journal,
+        journal: Door,
         path: Path,
         seen: str,
         adopt: Callable[[Blueprint], Awaitable[Changes]],

@@ -16,7 +16,7 @@ from agent.health.stages import Stage
 from agent.model import Incident, Subject, Transition
 from agent.runtime.commands import run_command
 from agent.runtime.telling import stamped
-from agent.store.journal import Entry, Journal
+from agent.store.journal import Door, Entry
 from agent.text import plain
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Remedies:
         remedies: Iterable[Remedy],
         *,
         clock: Clock,
-        journal: Journal,
+        journal: Door,
         folder: Path,
         act: Callable[[str, str], Awaitable[str]],
         spawn: Callable[[str, Awaitable[None]], None],

@@ -15,7 +15,7 @@ from agent.health.sight import Awake, Line, Record, States
 from agent.model import UNKNOWN, Machine, Session
 from agent.runtime.machines import Machines
 from agent.store.awake import LONGEST_PAUSE
-from agent.store.journal import Journal
+from agent.store.journal import Door
 
 FEED, AUTH = "feed", "auth"
 GOOD = {FEED: frozenset({"CONNECTED"}), AUTH: frozenset({"VALID"})}
@@ -49,7 +49,7 @@ class Review:
 class Reviewing:
     """Reviews of one agent; reads in the store's threads and counts in one of its own."""
 
-    def __init__(self, ruleset: Ruleset, machines: Machines, journal: Journal) -> None:
+    def __init__(self, ruleset: Ruleset, machines: Machines, journal: Door) -> None:
         self._known = {machine.name: machine for machine in ruleset.machines}
         self._ruleset = ruleset
         self._machines = machines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,11 +9,14 @@ from datetime import datetime, timedelta
 from agent.alerts import incidents
 from agent.alerts import plan as planning
 from agent.alerts import told as threads
+from agent.alerts.concerns import Concern, Picture
+from agent.alerts.ids import RANDOM, Ids, Tale
 from agent.alerts.incidents import Course
-from agent.alerts.notices import compose, remind
-from agent.alerts.plan import Known
+from agent.alerts.notices import Draft, compose, remind
+from agent.alerts.plan import Known, Plan
 from agent.alerts.routes import Route
 from agent.health.answer import Evaluation
+from agent.health.deadlines import Reminder
 from agent.model import Action, Incident, Notice, Subject, Transition
 from agent.runtime.picturing import picture_of, reminded
 from agent.runtime.publishing import Documented
@@ -52,14 +54,17 @@ class Telling:
         url: str,
         link: Callable[[Action], Action],
         routes: Sequence[Route],
+        ids: Ids = RANDOM,
     ) -> None:
         self._url = url
+        self._ids = ids
         self._link = link
         self._routes = tuple(routes)
         self.known = Known()
         self.course = Course()
         self.next_at: datetime | None = None
         self._reminded: set[object] = set()
+        self._reminders: set[str] = set()
         self._gist: object = None
 
     def resume(self, known: Known, course: Course) -> None:
@@ -81,23 +86,44 @@ class Telling:
             return Consequence()
         picture = picture_of(evaluation, published.document)
         before = self.incident
-        tracked = incidents.track(self.course, picture, now=now, url=self._url, new_id=_new_id())
+        tracked = self._track(picture, now)
         planned = planning.plan(self.known, picture, self._routes, tracked.incident, now)
         is_over = tracked.incident is not None and tracked.incident.closed_at is not None
-        self.course = Course() if is_over else tracked
-        agent = published.document.agent.name
+        self.course = replace(tracked, incident=None) if is_over else tracked
         is_news = planned.known != self.known
         self.known, self.next_at = planned.known, planned.next_at
         dispatches = [
             *self._remind(evaluation, published, now),
-            *(
-                Dispatch(compose(draft, picture, now=now, agent=agent, new_id=_new_id()), to)
-                for draft, to in planned.drafts.items()
-            ),
+            *self._compose(planned, picture, now, agent=published.document.agent.name),
         ]
         changed = tracked.incident if tracked.incident != before else None
         linked = tuple(replace(one, notice=self._linked(one.notice)) for one in dispatches)
         return Consequence(linked, changed, _edges(before, tracked.incident, now), is_news or bool(linked))
+
+    def _track(self, picture: Picture, now: datetime) -> Course:
+        def new_id(concern: Concern) -> str:
+            return self._ids.incident(self.course.last, concern.code, concern.group, now)
+
+        return incidents.track(self.course, picture, now=now, url=self._url, new_id=new_id)
+
+    def _compose(self, planned: Plan, picture: Picture, now: datetime, *, agent: str) -> list[Dispatch]:
+        """The notices of a plan, each with an id of its own."""
+        return [
+            Dispatch(compose(draft, picture, now=now, agent=agent, new_id=self._notice_id(draft, now)), to)
+            for draft, to in planned.drafts.items()
+        ]
+
+    def _notice_id(self, draft: Draft, now: datetime) -> str:
+        self.course = replace(self.course, told=self.course.told + 1)
+        tale = Tale(
+            incident=draft.incident.id,
+            during=self.course.latest or draft.incident.id,
+            ordinal=self.course.told,
+            reason=draft.reason,
+            code=draft.code,
+            group=draft.group,
+        )
+        return self._ids.notice(tale, now)
 
     def _is_new(self, evaluation: Evaluation, now: datetime) -> bool:
         """Whether there may be something to tell: the gist of things has changed, or it is time."""
@@ -125,26 +151,27 @@ class Telling:
             self.course = replace(self.course, incident=incidents.moved(self.incident, step))
         self._gist = None
 
+    def _reminder_id(self, reminder: Reminder) -> str:
+        return self._ids.reminder(reminder.scope.key, reminder.opens_at, reminder.left)
+
     def _linked(self, notice: Notice) -> Notice:
         return notice if notice.action is None else replace(notice, action=self._link(notice.action))
 
     def _remind(self, evaluation: Evaluation, published: Documented, now: datetime) -> list[Dispatch]:
         """The reminders that came due, each once; they have their own hour, and know no quiet ones."""
         fresh = {(r.scope.key, r.opens_at, r.left): r for r in evaluation.reminders}
-        due = [reminder for key, reminder in fresh.items() if key not in self._reminded]
+        due = {self._reminder_id(r): r for key, r in fresh.items() if key not in self._reminded}
+        due = {id_: reminder for id_, reminder in due.items() if id_ not in self._reminders}
+        self._reminders.update(due)
         self._reminded = set(fresh)
         picture = picture_of(evaluation, published.document)
         dispatches = []
-        for reminder in due:
+        for id_, reminder in due.items():
             concern = reminded(reminder, evaluation, published.document)
             to = frozenset().union(*(r.to for r in self._routes if r.covers(concern)))
             notice = remind(concern, picture, reminder.left, now=now, agent=published.document.agent.name)
-            dispatches.append(Dispatch(replace(notice, id=_new_id(), incident=self.incident), to))
+            dispatches.append(Dispatch(replace(notice, id=id_, incident=self.incident), to))
         return [one for one in dispatches if one.to]
-
-
-def _new_id() -> str:
-    return uuid.uuid4().hex
 
 
 def _edges(before: Incident | None, after: Incident | None, now: datetime) -> tuple[Transition, ...]:

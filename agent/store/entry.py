@@ -23,6 +23,12 @@ class Entry:
     reports: tuple[Received, ...] = ()
     letters: tuple[Letter, ...] = ()
     deeds: tuple[Deed, ...] = ()
+    shipped: tuple[tuple[str, int], ...] = ()
+    """Runs, and up to which of their shipments the shared store has them: those are let go."""
+    inherited: bool = False
+    """It comes from the shared store, and is not shipped there again."""
+    epoch: int | None = None
+    """Under which ownership it was decided; `None` for the journal's own when it is appended."""
     limits: Limits | None = None
     """What lies beyond them is forgotten, some time later and little by little."""
     written: Callable[[StoreError | None], None] | None = field(default=None, repr=False)

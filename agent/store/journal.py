@@ -4,57 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
-from agent.alerts.letters import Address, Letter, LetterState
+from agent.alerts.letters import Address, Letter
 from agent.errors import StoreError
 from agent.model import Incident
-from agent.store import awake, outbox, rows
+from agent.store import outbox, shipments
 from agent.store.answers import Answers
+from agent.store.door import Door, History, Store
 from agent.store.entry import Entry
-from agent.store.files import connect
 from agent.store.journal_file import JournalFile
 from agent.store.keeping import Limits
-from agent.store.troubles import explain, is_damage
+from agent.store.reading import FileHistory
+from agent.store.shipments import Shipment
+from agent.store.troubles import explain
 from agent.store.writer import Writer
 
-__all__ = ["Entry", "Journal", "Store"]
+__all__ = ["Door", "Entry", "History", "Journal", "Store"]
 
 PATIENCE_S = 2.0
 """How long a lock of another program is waited for; a critical notice then leaves from memory."""
 
 
-class Store(Protocol):
-    """What the core needs of a store; another engine may stand behind it."""
-
-    def append(self, entry: Entry) -> None:
-        """Write an entry some time soon, whole or not at all; never blocks and never raises."""
-        ...
-
-    def value(self, key: str) -> str | None:
-        """The latest value under a key, written or about to be."""
-        ...
-
-    def values_under(self, prefix: str) -> dict[str, str]:
-        """The latest values whose keys begin so, by the rest of their keys."""
-        ...
+INSTANCE = "sharing:instance"
+"""The value under which a data folder keeps its own id."""
 
 
-class Journal:
+class Journal(FileHistory):
     """One file, one writer thread, group commit with `synchronous=FULL`.
 
     `append` never blocks and never raises: what cannot be written is told to the entry's
-    `written`, and the loop goes on.
+    `written`, and the loop goes on. With a `run`, the id of this process, all that is committed but
+    reports is also kept as shipments, until an entry says that the shared store has them.
     """
 
-    def __init__(self, path: Path, *, patience_s: float = PATIENCE_S) -> None:
-        self.path = path
-        self._patience_s = patience_s
+    def __init__(self, path: Path, *, patience_s: float = PATIENCE_S, run: str | None = None) -> None:
         self._file = JournalFile(path, patience_s)
-        self._writer = Writer(self._file)
+        self._writer = Writer(self._file, run=run, packed=self._packed)
+        super().__init__(path, patience_s, damaged=self._writer.suspect)
+        self._run = run
+        self.epoch = 0
+        """Under which ownership of the desk what is appended from now on is decided."""
+        self.on_shipment: Callable[[], None] = lambda: None
+        """Called on the event loop after a commit that has something to be shipped."""
         self._answers = Answers()
         self._values: dict[str, str] = {}
         self._waiting: list[Letter] = []
@@ -86,6 +82,8 @@ class Journal:
             self._file.read(self._read_in)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(explain(self.path, error)) from error
+        if self._run is not None and INSTANCE not in self._values:
+            self.append(Entry(values=((INSTANCE, uuid.uuid4().hex),)))
 
     def _read_in(self, connection: sqlite3.Connection) -> None:
         self._values = dict(connection.execute("SELECT key, value FROM value"))
@@ -100,6 +98,8 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         self._values.update(entry.values)
+        if self._run is not None and entry.epoch is None:
+            entry = replace(entry, epoch=self.epoch)
         if entry.written is not None:
             entry = replace(entry, written=self._answers.expect(entry.written))
         self._writer.put(entry)
@@ -131,10 +131,55 @@ class Journal:
         found = {key: value for key, value in self._values.items() if key.startswith(prefix)}
         return {key.removeprefix(prefix): value for key, value in found.items()}
 
+    @property
+    def waiting(self) -> tuple[Letter, ...]:
+        """The letters that a former run left open and nobody has taken yet."""
+        return tuple(self._waiting)
+
     def take_waiting(self) -> list[Letter]:
         """The letters that a former run left open, in their order; the caller's from now on."""
         letters, self._waiting = self._waiting, []
         return letters
+
+    # -- shared with other agents ----------------------------------------------------------------
+
+    @property
+    def instance(self) -> str:
+        """The data folder's own id, made once. Only of a journal with a `run`, once it is open."""
+        return self._values[INSTANCE]
+
+    def _packed(self) -> None:
+        self.on_shipment()
+
+    async def shipments(self, limit: int) -> list[Shipment]:
+        """The oldest that wait, in order; fewer than `limit` where they are long. Raises `StoreError`."""
+        return await asyncio.to_thread(self._shipments, limit)
+
+    def _shipments(self, limit: int) -> list[Shipment]:
+        with self._reading() as connection:
+            return shipments.oldest(connection, limit)
+
+    def inherit(
+        self,
+        *,
+        values: Mapping[str, str],
+        incidents: Iterable[Incident],
+        letters: Iterable[Letter],
+        reached: Mapping[tuple[Address, str], bool],
+        delivered_last: Sequence[tuple[Address, datetime]],
+        last_letter: int,
+    ) -> None:
+        """Go on from what the shared store knows, in place of what the former run left here.
+
+        It is written here and not shipped. The folder's own values stay, whatever is handed in.
+        """
+        self.reached, self.delivered_last = dict(reached), list(delivered_last)
+        self.last_letter = max(self.last_letter, last_letter)
+        self._waiting = []
+        shared = tuple((key, value) for key, value in values.items() if shipments.is_shared(key))
+        self.append(Entry(values=shared, incidents=tuple(incidents), letters=tuple(letters), inherited=True))
+
+    # -- to the end ------------------------------------------------------------------------------
 
     async def flush(self) -> None:
         """Wait until all that was appended so far is on disk, or known not to be."""
@@ -147,92 +192,3 @@ class Journal:
     async def close(self) -> None:
         """Write what is waiting, and end the thread."""
         await self._writer.close()
-
-    async def history(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, object]]:
-        """The latest transitions, newest first, from below the id `before`. Raises `StoreError`."""
-        wanted = "SELECT * FROM transition WHERE id < ? ORDER BY id DESC LIMIT ?"
-        found = await self._read(wanted, (before if before is not None else 2**62, limit))
-        return [rows.read_transition(row) for row in found]
-
-    async def incidents(self, *, limit: int = 100, before: datetime | None = None) -> list[Incident]:
-        """The latest incidents, newest first, opened before an instant. Raises `StoreError`."""
-        wanted = "SELECT * FROM incident WHERE opened_at < ? ORDER BY opened_at DESC LIMIT ?"
-        found = await self._read(wanted, (_utc(before) if before is not None else "9999", limit))
-        return [rows.read_incident(tuple(row)) for row in found]
-
-    async def incident(self, id_: str) -> tuple[Incident, list[dict[str, object]]] | None:
-        """One incident and its timeline, oldest first; `None` for an unknown id. Raises `StoreError`."""
-        found = await self._read("SELECT * FROM incident WHERE id = ?", (id_,))
-        if not found:
-            return None
-        timeline = await self._read("SELECT * FROM transition WHERE incident = ? ORDER BY id", (id_,))
-        return rows.read_incident(tuple(found[0])), [rows.read_transition(row) for row in timeline]
-
-    async def states(self, machine: str, since: datetime, until: datetime) -> list[tuple[datetime, str]]:
-        """A machine's changes of state, the one that held at `since` first. Raises `StoreError`."""
-        span = (machine, _utc(since), _utc(until))
-
-        def read() -> list[tuple[datetime, str]]:
-            former = self._read_now(rows.STATE_BEFORE, span[:2])
-            found = self._read_now(rows.STATES_WITHIN, span)
-            return [(datetime.fromisoformat(at), state) for at, state in (*former, *found)]
-
-        return await asyncio.to_thread(read)
-
-    async def awake(self, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-        """The stretches, touching that time, in which the agent ran. Raises `StoreError`."""
-        found = await self._read(awake.WITHIN, (_utc(since), _utc(until)))
-        at = datetime.fromisoformat
-        return [(at(start), at(end)) for start, end in found]
-
-    async def known_since(self) -> datetime | None:
-        """When the agent first ran; `None` if it has not yet written so. Raises `StoreError`."""
-        ((first,),) = await self._read(awake.FIRST, ())
-        return datetime.fromisoformat(first) if first is not None else None
-
-    async def minded(self, since: datetime, until: datetime) -> list[datetime]:
-        """When a person acknowledged an incident or had a machine do something. Raises `StoreError`."""
-        found = await self._read(rows.MINDED, (_utc(since), _utc(until)))
-        return [datetime.fromisoformat(at) for (at,) in found]
-
-    async def deeds(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, object]]:
-        """The latest lines of the audit, newest first, from below the id `before`. Raises `StoreError`."""
-        wanted = "SELECT * FROM deed WHERE id < ? ORDER BY id DESC LIMIT ?"
-        found = await self._read(wanted, (before if before is not None else 2**62, limit))
-        return [rows.read_deed(row) for row in found]
-
-    async def letters(
-        self, *, limit: int = 100, before: int | None = None, state: LetterState | None = None
-    ) -> list[Letter]:
-        """The latest letters, newest first, from below the number `before`. Raises `StoreError`."""
-        below = before if before is not None else 2**62
-        return outbox.readable(await self._read(outbox.PAGE, (below, state, state, limit)))
-
-    async def letters_of(self, incident: str) -> list[Letter]:
-        """All letters of an incident that are still kept, oldest first. Raises `StoreError`."""
-        return outbox.readable(await self._read(outbox.STREAM, (incident,) * 3))
-
-    async def letter(self, letter_id: str) -> Letter | None:
-        """One letter by its id. Raises `StoreError`."""
-        return next(iter(outbox.readable(await self._read(outbox.ONE, (letter_id,)))), None)
-
-    async def _read(self, wanted: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
-        return await asyncio.to_thread(self._read_now, wanted, values)
-
-    def _read_now(self, wanted: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
-        try:
-            connection = connect(self.path, self._patience_s, make=False)
-            try:
-                connection.row_factory = sqlite3.Row
-                return connection.execute(wanted, values).fetchall()
-            finally:
-                connection.close()
-        except sqlite3.Error as error:
-            if is_damage(error):
-                self._writer.suspect()
-            raise StoreError(explain(self.path, error)) from error
-
-
-def _utc(instant: datetime) -> str:
-    """An instant as it stands in the file, where instants are compared as texts."""
-    return instant.astimezone(UTC).isoformat()

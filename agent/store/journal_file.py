@@ -37,10 +37,13 @@ class JournalFile:
         self.path = path
         self.asides: list[Path] = []
         self.is_suspect = False
+        self.has_lost = False
+        """Whether a file has taken a lost one's place: what was to be shipped may be lost with that."""
         self._patience_s = patience_s
         self._has_failed = False
         self._standing = Sheet()
         self._number = 0
+        self._shipment = 0
         self._uses = 0
         self._connection: sqlite3.Connection | None = None
         self._identity: files.Identity | None = None
@@ -85,6 +88,16 @@ class JournalFile:
         self._number += 1
         return self._number
 
+    def next_shipment(self) -> int:
+        """The number of a new shipment."""
+        self._shipment += 1
+        return self._shipment
+
+    @property
+    def standing(self) -> Sheet:
+        """What a new file has to begin with."""
+        return self._standing
+
     def let_go(self) -> None:
         """Close the connection; the next use opens another.
 
@@ -123,14 +136,18 @@ class JournalFile:
 
     def _open_sound(self) -> sqlite3.Connection:
         """The file opened, and in it whatever a new run must know; raises for a damaged one."""
+        is_new = not files.length(self.path)
         connection = files.open_file(self.path, self._patience_now_s, is_doubtful=self._has_failed)
         try:
             commit(connection, self._standing)
             (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM transition").fetchone()
+            (shipped,) = connection.execute("SELECT coalesce(max(seq), 0) FROM shipment").fetchone()
         except BaseException:
             connection.close()
             raise
         self._number = max(self._number, int(last))
+        self._shipment = max(self._shipment, int(shipped))
+        self.has_lost |= is_new and bool(self._standing)
         return connection
 
     def _open_instead_of(self, former: sqlite3.Connection) -> sqlite3.Connection:
@@ -145,6 +162,7 @@ class JournalFile:
             for suffix in files.WRITES:
                 files.beside(self.path, suffix).unlink(missing_ok=True)
         fresh = self._open()
+        self.has_lost = True
         salvage(former, fresh)
         former.close()
         return fresh
@@ -154,6 +172,7 @@ class JournalFile:
         aside = files.set_aside(self.path)
         self.asides.append(aside)
         fresh = self._open_sound()
+        self.has_lost = True
         taken = salvage_file(aside, fresh)
         rows = ", ".join(f"{table}: {count}" for table, count in taken.items())
         log.error(

@@ -102,6 +102,15 @@ STEPS = (
     CREATE INDEX transition_of_machine ON transition (name, at) WHERE subject = 'machine';
     CREATE INDEX transition_by_people ON transition (at) WHERE subject IN ('action', 'incident');
     """,
+    """
+    CREATE TABLE shipment (
+        run TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (seq, run)
+    );
+    """,
 )
 
 

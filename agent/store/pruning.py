@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from agent.store.folding import fold
 from agent.store.keeping import SEEN, Limits, Past
+from agent.store.transactions import transaction
 
 STEP = 500
 """So many rows are looked at in one step."""
@@ -68,6 +69,7 @@ def sweep(connection: sqlite3.Connection, limits: Limits) -> Iterator[int]:
     )
     yield from _walk(connection, LETTERS, lambda rows: _ended(rows, limits.notices), limits.notices)
     yield from _walk(connection, REPORTS, lambda rows: _older(rows, limits.reports), limits.reports)
+    yield from fold(connection, limits.max_bytes // 5)
     yield from _fit(connection, limits.max_bytes)
     yield from _shrink(connection)
 
@@ -126,7 +128,7 @@ def _walk(
     while rows := connection.execute(shelf.window, (position, STEP)).fetchall():
         gone = [(key,) for key in choose(rows)]
         if gone:
-            with _transaction(connection):
+            with transaction(connection):
                 connection.executemany(shelf.forget, gone)
         yield len(gone)
         if all(row[1] >= before for row in rows):
@@ -156,15 +158,3 @@ def _shrink(connection: sqlite3.Connection) -> Iterator[int]:
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     (value,) = connection.execute(f"PRAGMA {name}").fetchone()
     return int(value)
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

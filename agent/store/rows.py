@@ -37,6 +37,10 @@ MINDED = (
 
 INSERT_DEED = "INSERT INTO deed (at, who, person, peer, what, status) VALUES (?, ?, ?, ?, ?, ?)"
 FORGET_DEEDS = "DELETE FROM deed WHERE id <= (SELECT max(id) FROM deed) - ?"
+INSERT_SHIPMENT = (
+    "INSERT INTO shipment (run, seq, epoch, body) VALUES (?, ?, ?, ?) ON CONFLICT (seq, run) DO NOTHING"
+)
+FORGET_SHIPMENTS = "DELETE FROM shipment WHERE run = ? AND seq <= ?"
 INSERT_REPORT = "INSERT INTO report (at, machine, body) VALUES (?, ?, ?)"
 
 

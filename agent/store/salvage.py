@@ -14,6 +14,7 @@ KEYS = {
     "incident": "rowid",
     "transition": "rowid",
     "outbox": "rowid",
+    "shipment": "rowid",
     "awake": "since",
     "deed": "rowid",
     "report": "rowid",

@@ -24,11 +24,16 @@ UPSERTS = {
     "awake": awake.UPSERT,
     "deed": rows.INSERT_DEED,
     "outbox": outbox.UPSERT,
+    "shipment": rows.INSERT_SHIPMENT,
+    "shipped": rows.FORGET_SHIPMENTS,
 }
 """The statement of each table, in the order in which they are filled."""
 
 DEEDS_KEPT = 100_000
 """The lines of the audit that are kept, the latest."""
+
+SHIPMENTS_IN_MIND = 500
+"""So many of the latest shipments are kept in mind, for a file that takes the place of a lost one."""
 
 MOST = 10_000
 """No more rows of a table wait in memory for the disk; the oldest are given up."""
@@ -79,6 +84,8 @@ def sheet_of(entry: Entry, next_number: Callable[[], int]) -> Sheet:
         sheet.put("deed", object(), rows.deed_row(deed))
     for letter in entry.letters:
         sheet.put("outbox", letter.id, outbox.row(letter))
+    for run, seq in entry.shipped:
+        sheet.put("shipped", run, (run, seq))
     return sheet
 
 
@@ -92,7 +99,7 @@ def defer(backlog: Sheet, missed: Sheet) -> None:
 
 
 def follow(standing: Sheet, written: Sheet) -> None:
-    """Keep in mind what a new file would have to begin with: the values, and what is open."""
+    """Keep in mind what a new file would have to begin with: values, what is open, what is to be shipped."""
     for key, row in written.rows["value"].items():
         standing.put("value", key, row)
     for table, is_open in (("incident", rows.is_open), ("outbox", outbox.is_open)):
@@ -101,6 +108,21 @@ def follow(standing: Sheet, written: Sheet) -> None:
                 standing.put(table, key, row)
             else:
                 standing.rows[table].pop(key, None)
+    _follow_shipments(standing.rows["shipment"], written)
+
+
+def _follow_shipments(standing: dict[object, Row], written: Sheet) -> None:
+    standing.update(written.rows["shipment"])
+    for run, up_to in written.rows["shipped"].values():
+        for key in [key for key, row in standing.items() if _is_shipped(row, run, up_to)]:
+            del standing[key]
+    while len(standing) > SHIPMENTS_IN_MIND:
+        del standing[next(iter(standing))]
+
+
+def _is_shipped(shipment: Row, run: object, up_to: object) -> bool:
+    seq = shipment[1]
+    return shipment[0] == run and isinstance(seq, int) and isinstance(up_to, int) and seq <= up_to
 
 
 def commit(connection: sqlite3.Connection, sheet: Sheet) -> None:
@@ -113,7 +135,8 @@ def commit(connection: sqlite3.Connection, sheet: Sheet) -> None:
         for table, upsert in UPSERTS.items():
             if table == "outbox":
                 crashpoint("half-written")
-            connection.executemany(upsert, sheet.rows[table].values())
+            if sheet.rows[table]:
+                connection.executemany(upsert, sheet.rows[table].values())
         if sheet.rows["deed"]:
             connection.execute(rows.FORGET_DEEDS, (DEEDS_KEPT,))
         connection.execute("COMMIT")

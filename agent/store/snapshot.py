@@ -67,6 +67,8 @@ def pack(
             **_pack_known(known or Known()),
             "incident": _pack_incident(course.incident) if course is not None else None,
             "code": course.code if course is not None else None,
+            "last": course.last if course is not None else None,
+            "told": course.told if course is not None else 0,
         }
     )
 
@@ -91,7 +93,12 @@ def unpack(text: str) -> Snapshot:
             at=at(read["at"]) if read.get("at") else None,
         ),
         known=_unpack_known(read),
-        course=Course(_unpack_incident(read.get("incident")), read.get("code")),
+        course=Course(
+            _unpack_incident(read.get("incident")),
+            read.get("code"),
+            last=read.get("last"),
+            told=int(read.get("told", 0)),
+        ),
     )
 
 

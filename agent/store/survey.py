@@ -23,6 +23,7 @@ INSTANTS = {
     "awake": "since",
     "deed": "at",
     "value": "NULL",
+    "shipment": "NULL",
 }
 """The tables, and what says of a row when it was."""
 

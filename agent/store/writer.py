@@ -7,13 +7,14 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from agent.errors import StoreError
-from agent.store import awake, files
+from agent.store import awake, files, folding
 from agent.store.entry import Entry
 from agent.store.journal_file import JournalFile
+from agent.store.packing import Packer
 from agent.store.sheet import Sheet, commit, defer, sheet_of
 from agent.store.troubles import FAULTS, WEATHER, explain, is_damage
 from agent.store.upkeep import Upkeep
@@ -29,8 +30,14 @@ PAUSE_S = 0.02
 class Writer:
     """Group commit; what the disk has missed is kept in memory, and goes first when it works again."""
 
-    def __init__(self, file: JournalFile) -> None:
+    def __init__(
+        self, file: JournalFile, *, run: str | None = None, packed: Callable[[], None] = lambda: None
+    ) -> None:
+        """With a `run`, what is committed is to be shipped too; `packed` hears of it on the loop."""
         self._file = file
+        self._packer = Packer(run, file.next_shipment) if run is not None else None
+        self._packed = packed
+        self._has_packed = False
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._backlog = Sheet()
         self._upkeep = Upkeep(file)
@@ -98,13 +105,14 @@ class Writer:
 
     def _write(self, entries: Sequence[Entry]) -> None:
         """Entries in one commit; where one of them cannot be written on any disk, each in its own."""
-        sheet = Sheet()
+        sheet, parts = Sheet(), []
         try:
             for entry in entries:
-                sheet.lay_on(sheet_of(entry, self._file.next_number))
-                for stretch in awake.follow(self._stretch, entry.instants):
-                    sheet.put("awake", stretch.since, stretch.row)
-                    self._stretch = stretch
+                part = self._sheet_of(entry)
+                parts.append((entry, part))
+                sheet.lay_on(part)
+            if self._packer is not None:
+                sheet.lay_on(self._packer.pack(parts))
             error = self._save(sheet)
         except FAULTS as fault:
             if len(entries) > 1:
@@ -112,12 +120,22 @@ class Writer:
                     self._write([entry])
                 return
             error = StoreError(explain(self._file.path, fault))
+        if error is None and self._packer is not None and self._packer.epoch and self._file.has_lost:
+            self._file.has_lost = False
+            self._save(self._packer.pack_whole(self._file.standing))
         with suppress(OSError):
             self.size_bytes = files.size(self._file.path)
         self._tell(entries, error)
         for entry in entries:
             if entry.limits is not None:
                 self._upkeep.begin(entry.limits)
+
+    def _sheet_of(self, entry: Entry) -> Sheet:
+        sheet = sheet_of(entry, self._file.next_number)
+        for stretch in awake.follow(self._stretch, entry.instants):
+            sheet.put("awake", stretch.since, stretch.row)
+            self._stretch = stretch
+        return sheet
 
     def _save(self, sheet: Sheet, *, again: bool = True) -> StoreError | None:
         """Write the backlog and the sheet; what the disk keeps off joins the backlog."""
@@ -135,12 +153,17 @@ class Writer:
                 self._file.is_suspect = True
                 return self._save(sheet, again=False)
             return self._missed(sheet, StoreError(explain(self._file.path, problem)))
-        self._file.remember(sheet)
+        self._remember(sheet)
         return None
+
+    def _remember(self, written: Sheet) -> None:
+        self._file.remember(written)
+        self._has_packed |= bool(written.rows["shipment"])
 
     def _missed(self, sheet: Sheet, error: StoreError) -> StoreError:
         self._file.let_go()
         defer(self._backlog, sheet)
+        folding.fold_in_memory(self._backlog)
         return error
 
     def _catch_up(self, connection: sqlite3.Connection) -> None:
@@ -155,11 +178,14 @@ class Writer:
                     commit(connection, single)
                 except FAULTS as fault:
                     log.error("%s: a row is given up: %s", self._file.path, fault)  # noqa: TRY400
-        self._file.remember(self._backlog)
+        self._remember(self._backlog)
         self._backlog = Sheet()
 
     def _tell(self, entries: Sequence[Entry], error: StoreError | None) -> None:
         loop = self._loop
+        has_packed, self._has_packed = self._has_packed, False
+        if has_packed and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._packed)
         for entry in entries:
             if entry.written is not None and loop is not None and not loop.is_closed():
                 loop.call_soon_threadsafe(entry.written, error)

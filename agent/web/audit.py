@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.clock import Clock
 from agent.store.entry import Entry
-from agent.store.journal import Journal
+from agent.store.journal import Door
 from agent.store.rows import Deed
 from agent.text import plain
 from agent.web.access import Caller, Scope
@@ -31,7 +31,7 @@ _NO_RIGHT = (401, 403, 429)
 class Audit:
     """Writes the lines. Attempts of those who had no right are not kept: anybody can make many."""
 
-    def __init__(self, journal: Journal, clock: Clock) -> None:
+    def __init__(self, journal: Door, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
 

@@ -1,29 +1,20 @@
-"""Server-sent events: the whole document on connect and on every revision, and a sign of life."""
+"""`/api/system/events`: the health document on connect and on every revision, and a sign of life."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import datetime
 
-from aiohttp import web
-
-from agent.clock import Clock, Timer
+from agent.clock import Clock
 from agent.runtime.publishing import Published, Publisher
+from agent.watched import Watched
+from agent.web import streams
 from agent.web.access import Scope
-from agent.web.guard import dress
 from agent.web.routes import Route
-from agent.web.stream import Stream, framed
+from agent.web.stream import framed
+from agent.web.streams import PING_S
 
-PING_S = 15.0
-TAKE_TIMEOUT_S = 10.0
-"""A reader that has an event coming and takes nothing for so long is dropped."""
-
-LOOK_S = 0.05
-
-HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-
-ALIVE = framed(b": alive\n\n")
+__all__ = ["PING_S", "Streams", "document_event", "refresh_event"]
 
 
 def document_event(published: Published) -> bytes:
@@ -43,114 +34,48 @@ def refresh_event(published: Published, now: datetime) -> bytes:
     return b"event: refresh\ndata: %b\n\n" % json.dumps(stamps).encode()
 
 
-class Streams:
-    """All open event streams. Events are made once and offered to all;
+class Documents:
+    """The events of what an agent publishes; every revision is sent whole."""
 
-    a reader that lags misses revisions in between and gets the latest when it has caught up.
-    """
-
-    def __init__(self, publisher: Publisher, clock: Clock) -> None:
+    def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._clock = clock
-        self._open: set[Stream] = set()
-        self._closing = False
         self._event: tuple[str, bytes] = ("", b"")
-        self._ping: Timer | None = None
-        self._telling: asyncio.Handle | None = None
-        publisher.revised.subscribe(lambda _: self._tell_soon())
-        publisher.renewed.subscribe(lambda _: self._tell_soon())
 
-    def __len__(self) -> int:
-        return len(self._open)
+    @property
+    def revised(self) -> Watched[int]:
+        return self._publisher.revised
 
-    def routes(self) -> list[Route]:
-        return [Route("GET", "/api/system/events", Scope.READ, self.serve)]
+    @property
+    def renewed(self) -> Watched[datetime | None]:
+        return self._publisher.renewed
 
-    def close(self) -> None:
-        """End every stream, so that the server can stop."""
-        self._closing = True
-        if self._ping is not None:
-            self._ping.cancel()
-        for stream in self._open:
-            stream.troubled.set()
+    @property
+    def revision(self) -> int | None:
+        latest = self._publisher.latest
+        return latest.document.revision if latest is not None else None
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """The present document and the time of the agent's clock; then whatever comes."""
-        response = dress(web.StreamResponse(headers=HEADERS))
-        try:
-            await response.prepare(request)
-        except ConnectionError:
-            return response
-        if request.transport is None or request.method == "HEAD":
-            return response
-        stream = Stream(request.transport, is_chunked="Transfer-Encoding" in response.headers)
-        self._open.add(stream)
-        try:
-            self._send(stream)
-            self._send(stream)
-            self._ping_later()
-            await self._keep(stream)
-        finally:
-            self._open.discard(stream)
-        return response
-
-    def _tell_soon(self) -> None:
-        """Once for any number of revisions of this moment, and after whatever else follows from them."""
-        if self._open and self._telling is None:
-            self._telling = asyncio.get_running_loop().call_soon(self._tell)
-
-    def _tell(self) -> None:
-        """To all: what is new, or that nothing is."""
-        self._telling = None
-        for stream in self._open:
-            self._send(stream)
-        self._ping_later()
-
-    def _send(self, stream: Stream) -> None:
-        """Offer the latest document, or the word that it still is the latest."""
-        published = self._publisher.latest
-        if published is None:
-            return
-        revision = published.document.revision
-        if revision == stream.sent:
-            stream.offer(framed(refresh_event(published, self._clock.now())))
-        elif stream.offer(self._document_event(published)):
-            stream.sent = revision
-
-    def _document_event(self, published: Published) -> bytes:
+    def whole(self) -> bytes:
+        published = self._latest()
         if self._event[0] != published.etag:
             self._event = (published.etag, framed(document_event(published)))
         return self._event[1]
 
-    def _ping_later(self) -> None:
-        """A comment after a silence keeps the lines open; one timer for all."""
-        if self._ping is not None:
-            self._ping.cancel()
-        self._ping = self._clock.call_later(PING_S, self._say_alive) if self._open else None
+    def step(self) -> bytes | None:
+        return None
 
-    def _say_alive(self) -> None:
-        for stream in self._open:
-            stream.offer(ALIVE)
-        self._ping_later()
+    def refresh(self, now: datetime) -> bytes:
+        return framed(refresh_event(self._latest(), now))
 
-    async def _keep(self, stream: Stream) -> None:
-        """Until the stream is over: let a reader that is behind catch up."""
-        while not (self._closing or stream.is_over):
-            await stream.troubled.wait()
-            stream.troubled.clear()
-            if stream.unsent and not self._closing:
-                await self._catch_up(stream)
+    def _latest(self) -> Published:
+        assert self._publisher.latest is not None  # noqa: S101 - asked for only once there is a revision
+        return self._publisher.latest
 
-    async def _catch_up(self, stream: Stream) -> None:
-        """The latest, once the reader has taken the rest; one that takes nothing is dropped.
 
-        The connection tells nobody when it is empty, so for as long as this lasts it is looked at.
-        """
-        left, since = stream.unsent, self._clock.monotonic()
-        while stream.unsent and not self._closing:
-            if stream.unsent < left:
-                left, since = stream.unsent, self._clock.monotonic()
-            if self._clock.monotonic() - since >= TAKE_TIMEOUT_S:
-                return stream.drop()
-            await self._clock.sleep(LOOK_S)
-        return self._send(stream)
+class Streams(streams.Streams):
+    """The streams of one agent's document."""
+
+    def __init__(self, publisher: Publisher, clock: Clock) -> None:
+        super().__init__(Documents(publisher), clock)
+
+    def routes(self) -> list[Route]:
+        return [Route("GET", "/api/system/events", Scope.READ, self.serve)]

@@ -47,8 +47,9 @@ def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
     """Serve the routes, and enter them in the table."""
     table = app.setdefault(ROUTES, {})
     for route in routes:
-        table[route.method, route.path] = route
-        app.router.add_route(route.method, route.path, route.handler)
+        served = app.router.add_route(route.method, route.path, route.handler).resource
+        assert served is not None  # noqa: S101 - for the type checker: what was added by a path has one
+        table[route.method, served.canonical] = route
         if route.takes_head:
             app.router.add_route("HEAD", route.path, route.handler)
 

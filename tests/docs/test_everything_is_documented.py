@@ -124,7 +124,7 @@ def served(tmp_path: Path) -> Iterator[dict[tuple[str, str], str]]:
     listener = socket.create_server(("127.0.0.1", 0))
     built = Agent(load(config, {}), clock=SystemClock(), base_url="http://127.0.0.1:8000")
     server = WebServer(built, listener=listener, base_url="http://127.0.0.1:8000")
-    yield {key: str(route.scope) for key, route in server._app[ROUTES].items()}
+    yield {key: str(route.scope) for key, route in server.app[ROUTES].items()}
     listener.close()
 
 

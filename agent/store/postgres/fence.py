@@ -23,9 +23,9 @@ class Standing:
 
     def is_owners(self, member: Member, epoch: int) -> bool:
         """Whether what an instance decided in an epoch still is the owner's word."""
-        if epoch == self.epoch:
-            return True
-        return member.instance == self.instance and self.held_from <= epoch < self.epoch
+        if self.instance is None:
+            return epoch == self.epoch
+        return member.instance == self.instance and self.held_from <= epoch <= self.epoch
 
     def is_held_by(self, member: Member, epoch: int) -> bool:
         """Whether this process owns it in that epoch."""

@@ -12,12 +12,13 @@ from agent.store.postgres.waking import CHANNEL
 
 PATIENCE_S = 3.0
 
-_COLUMNS = "resource, agent, instance, run, epoch, since, ends_at - clock_timestamp()"
+_COLUMNS = "resource, agent, instance, run, epoch, held_from, since, ends_at - clock_timestamp()"
 
+# Whoever is the first to own a desk owned it before there was a store to say so, in epoch 0.
 TAKE = f"""
 INSERT INTO openbell.lease AS held (resource, agent, instance, run, epoch, held_from, since, ends_at)
 VALUES (
-    %(resource)s, %(agent)s, %(instance)s, %(run)s, 1, 1, clock_timestamp(), clock_timestamp() + %(lasts)s
+    %(resource)s, %(agent)s, %(instance)s, %(run)s, 1, 0, clock_timestamp(), clock_timestamp() + %(lasts)s
 )
 ON CONFLICT (resource) DO UPDATE SET
     agent = excluded.agent, instance = excluded.instance, run = excluded.run, epoch = held.epoch + 1,
@@ -43,7 +44,8 @@ RELEASE = (
 class Lease:
     """Who holds a resource, in which epoch, since when, and for how long from the answer on.
 
-    `run` is empty after a release. `ends_in` is negative for one that has ended. To be safe, count it
+    `held_from` is the first of the epochs that its instance has held in a row. `run` is empty after a
+    release. `ends_in` is negative for one that has ended. To be safe, count it
     from before the question.
     """
 
@@ -52,12 +54,18 @@ class Lease:
     instance: str
     run: str
     epoch: int
+    held_from: int
     since: datetime
     ends_in: timedelta
 
     def is_of(self, member: Member) -> bool:
         """Whether this process took it."""
         return (self.instance, self.run) == (member.instance, member.run)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether its holder has let go of it."""
+        return not self.run
 
 
 async def take(connection: Connection, resource: str, member: Member, lasts: timedelta) -> Lease:
@@ -103,13 +111,14 @@ async def release(connection: Connection, resource: str, member: Member, epoch: 
 
 
 def _lease(row: Any) -> Lease:
-    resource, agent, instance, run, epoch, since, ends_in = row
+    resource, agent, instance, run, epoch, held_from, since, ends_in = row
     return Lease(
         resource=resource,
         agent=agent,
         instance=instance,
         run=run,
         epoch=epoch,
+        held_from=held_from,
         since=since.astimezone(UTC),
         ends_in=ends_in,
     )

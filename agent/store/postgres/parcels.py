@@ -8,16 +8,7 @@ from itertools import groupby
 
 from agent.store.postgres.columns import TABLES, Cells, Table
 from agent.store.sheet import Sheet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shipment:
-    """What one commit of a run wrote: `seq` counts them, `epoch` is the one in which it was decided."""
-
-    run: str
-    seq: int
-    epoch: int
-    sheet: Sheet
+from agent.store.shipments import Shipment
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,16 @@ async def bring_forward(connection: Connection, address: Address, steps: Sequenc
             await _check_rights(connection, address, user)
 
 
+async def version_of(connection: Connection, address: Address) -> int:
+    """The schema's version as it stands, 0 where there is none. Raises `SharedStoreError` for a newer one."""
+    with speaking(connection):
+        user, has_schema = await _survey(connection, address)
+        version = await _version(connection, address, user) if has_schema else 0
+    if version > len(STEPS):
+        raise _too_new(address, version, len(STEPS))
+    return version
+
+
 async def _survey(connection: Connection, address: Address) -> tuple[str, bool]:
     """Who we are, and whether the schema exists."""
     cursor = await connection.execute(STANDING)
@@ -145,6 +155,14 @@ async def _check_rights(connection: Connection, address: Address, user: str) -> 
     missing = [str(name) for (name,) in await cursor.fetchall()]
     if missing:
         raise _may_not(address, user, f"write to {', '.join(missing)}", _GRANT)
+
+
+def _too_new(address: Address, version: int, known: int) -> SharedStoreError:
+    return SharedStoreError(
+        f"{address.place}: the schema openbell has version {version}, and this program knows {known}: "
+        "it was brought forward by a newer openbell; install that one here as well",
+        lasting=True,
+    )
 
 
 def _may_not(address: Address, user: str, what: str, grant: str) -> SharedStoreError:

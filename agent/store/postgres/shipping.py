@@ -11,9 +11,10 @@ from agent.store.postgres import claiming, landing
 from agent.store.postgres.connecting import Connection, writing
 from agent.store.postgres.fence import standing
 from agent.store.postgres.identity import Member
-from agent.store.postgres.parcels import Shipment, parcels
+from agent.store.postgres.parcels import parcels
 from agent.store.postgres.troubles import SharedStoreError
 from agent.store.postgres.waking import CHANNEL
+from agent.store.shipments import Shipment
 
 __all__ = ["Landed", "Shipment", "ship"]
 

@@ -14,7 +14,7 @@ from tests.agent.alerts.conftest import NOON, concern, picture
 
 def tracked(course: Course, *concerns: Concern) -> Course:
     now = NOON + timedelta(minutes=5)
-    return track(course, picture(*concerns), now=now, url="http://desk", new_id="i-1")
+    return track(course, picture(*concerns), now=now, url="http://desk", new_id=lambda _: "i-1")
 
 
 def incident_of(course: Course) -> Incident:

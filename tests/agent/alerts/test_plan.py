@@ -37,7 +37,7 @@ class Desk:
         """What follows when these are the problems `after` so many seconds."""
         self.now += timedelta(seconds=after)
         seen = picture(*concerns)
-        tracked = track(self.course, seen, now=self.now, url="", new_id=f"i-{self.now:%H%M%S}")
+        tracked = track(self.course, seen, now=self.now, url="", new_id=lambda _: f"i-{self.now:%H%M%S}")
         planned = plan(self.known, seen, self.routes, tracked.incident, self.now)
         is_over = tracked.incident is not None and tracked.incident.closed_at is not None
         self.known, self.course = planned.known, Course() if is_over else tracked

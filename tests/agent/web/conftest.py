@@ -150,5 +150,5 @@ def built(folder: Path) -> Iterator[web.Application]:
     shutil.copyfile(shipped_configuration(), config)
     listener = socket.create_server(("127.0.0.1", 0))
     agent = Agent(load(config, {}), clock=SystemClock(), base_url="http://127.0.0.1:8000")
-    yield WebServer(agent, listener=listener, base_url="http://127.0.0.1:8000")._app
+    yield WebServer(agent, listener=listener, base_url="http://127.0.0.1:8000").app
     listener.close()

@@ -1,0 +1,138 @@
+"""One process of a desk that several agents share: it stands by, or runs the agent while it owns the desk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+
+from agent.cli.surface import Surface
+from agent.config.blueprint import Blueprint
+from agent.runtime.agent import Agent
+from agent.runtime.sharing.membership import Membership
+from agent.web.fleet import Fleet
+from agent.web.server import WebServer
+from agent.web.standby import Owner, StandbyServer
+
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """Goes from standing by to owning the desk and back, until it is stopped.
+
+    `failed` hears of a defect, or of a folder that cannot be used; the process is to end then.
+    """
+
+    def __init__(
+        self, blueprint: Blueprint, membership: Membership, surface: Surface, failed: Callable[[], None]
+    ) -> None:
+        self._blueprint = blueprint
+        self._membership = membership
+        self._surface = surface
+        self._failed = failed
+        self._stopping = asyncio.Event()
+        self._serving = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Returns once something is served. Raises what keeps the agent from starting."""
+        await self._membership.begin()
+        self._task = asyncio.create_task(self._run(), name="desk")
+        self._task.add_done_callback(self._ended)
+        await self._serving.wait()
+        if self._task.done():
+            self._task.result()
+
+    def _ended(self, _: object) -> None:
+        self._serving.set()
+        self._failed()
+
+    async def stop(self) -> None:
+        """Hand the desk over, if it is ours, and leave."""
+        self._stopping.set()
+        try:
+            if self._task is not None:
+                await self._task
+        finally:
+            await self._membership.end()
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            if not self._membership.tenure.seat.is_held:
+                await self._stand_by()
+            elif await self._or_stopped(self._membership.owned()):
+                await self._own()
+
+    async def _or_stopped(self, wait: Coroutine[None, None, None]) -> bool:
+        """Wait for something; `False` when this is to stop before."""
+        waiting: asyncio.Task[object] = asyncio.create_task(wait)
+        stopped: asyncio.Task[object] = asyncio.create_task(self._stopping.wait())
+        done, _ = await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for one in (waiting, stopped):
+            if one not in done:
+                one.cancel()
+                with suppress(asyncio.CancelledError):
+                    await one
+        if waiting in done:
+            waiting.result()
+        return waiting in done and not self._stopping.is_set()
+
+    async def _stand_by(self) -> None:
+        log.info("standing by for the desk %s", self._membership.desk)
+        surface, blueprint = self._surface, self._blueprint
+        server = StandbyServer(
+            blueprint.settings.server,
+            folder=blueprint.data_folder,
+            journal=self._membership.journal,
+            clock=surface.clock,
+            listener=surface.listener.dup(),
+            base_url=surface.base_url,
+            owner=lambda: Owner(self._membership.desk, self._membership.owner),
+            fleet=self._fleet(),
+        )
+        await server.start()
+        self._serving.set()
+        surface.alive()
+        try:
+            await self._or_stopped(self._membership.owned())
+        finally:
+            await server.stop()
+
+    async def _own(self) -> None:
+        surface, membership = self._surface, self._membership
+        agent = Agent(
+            self._blueprint,
+            clock=surface.clock,
+            base_url=surface.base_url,
+            simulator=surface.simulator,
+            redactor=surface.redactor,
+            reloads=surface.reloads,
+            alive=surface.alive,
+            holding=membership,
+        )
+        server = WebServer(
+            agent, listener=surface.listener.dup(), base_url=surface.base_url, fleet=self._fleet()
+        )
+        try:
+            await agent.start()
+            membership.serve(agent)
+            await server.start()
+            self._serving.set()
+            await self._or_stopped(membership.lost())
+        finally:
+            await self._part(agent, server)
+
+    async def _part(self, agent: Agent, server: WebServer) -> None:
+        """End the agent; its successor, where there is one, has the desk before the last reader is gone."""
+        membership = self._membership
+        is_last = self._stopping.is_set() and not await membership.has_standby()
+        try:
+            await agent.stop(drain=is_last)
+            await membership.parted()
+        finally:
+            await server.stop()
+        self._blueprint = agent.blueprint
+
+    def _fleet(self) -> Fleet:
+        return Fleet(self._surface.clock, self._membership.fleet, self._membership.forget)

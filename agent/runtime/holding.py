@@ -1,0 +1,77 @@
+"""What an agent holds while it runs: its folder, its journal, and the right to send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
+
+from agent.alerts.ids import Ids, RandomIds
+from agent.alerts.letters import Letter
+from agent.runtime.lock import FolderLock
+from agent.store.door import Door
+from agent.store.journal import Journal
+
+FILE = "journal.sqlite"
+
+
+class Gate(Protocol):
+    """Through which letters that are on disk go to their senders."""
+
+    def put(self, letters: Iterable[Letter]) -> None: ...
+
+
+class OpenGate:
+    """There is nobody else: they go at once."""
+
+    def __init__(self, send: Callable[[list[Letter]], None]) -> None:
+        self._send = send
+
+    def put(self, letters: Iterable[Letter]) -> None:
+        self._send([*letters])
+
+
+class Holding(Protocol):
+    """`permit` is whether an attempt to send may begin, `trouble` what is amiss with what is shared."""
+
+    journal: Door
+    ids: Ids
+
+    def gate(self, send: Callable[[list[Letter]], None]) -> Gate: ...
+
+    def permit(self) -> bool: ...
+
+    def trouble(self) -> str | None: ...
+
+    async def open(self) -> None:
+        """Raises `StoreError` when the data folder or the journal cannot be used."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class OwnFolder:
+    """One agent alone, with one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal = Journal(folder / FILE)
+        self.ids: Ids = RandomIds()
+        self._lock = FolderLock(folder)
+
+    def gate(self, send: Callable[[list[Letter]], None]) -> Gate:
+        return OpenGate(send)
+
+    def permit(self) -> bool:
+        return True
+
+    def trouble(self) -> str | None:
+        return None
+
+    async def open(self) -> None:
+        self._lock.acquire()
+        self.journal.open()
+        self.journal.start()
+
+    async def close(self) -> None:
+        await self.journal.close()
+        self._lock.release()

@@ -1,0 +1,56 @@
+"""One connection to the shared store: opened when it is needed, thrown away when it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from agent.clock import Clock
+from agent.store.postgres.connecting import Address, Connection, connect, speaking
+from agent.store.postgres.troubles import silent
+
+
+class Link:
+    """For one user at a time; another one waits at the connection for its turn."""
+
+    def __init__(self, address: Address, clock: Clock) -> None:
+        self.address = address
+        self._clock = clock
+        self._connection: Connection | None = None
+
+    @asynccontextmanager
+    async def use(self, patience_s: float) -> AsyncIterator[Connection]:
+        """The connection, for at most so long. Raises `SharedStoreError`, and the next use begins anew."""
+        connection = await self._open(patience_s)
+        try:
+            with speaking(connection, patience_s):
+                yield connection
+        except BaseException:
+            self.drop()
+            raise
+
+    async def _open(self, patience_s: float) -> Connection:
+        if self._connection is None or self._connection.closed:
+            try:
+                async with self._clock.timeout(patience_s):
+                    self._connection = await connect(self.address, timeout_s=patience_s)
+            except TimeoutError:
+                raise silent(self.address) from None
+        return self._connection
+
+    def hang_up(self) -> None:
+        """Whoever waits for the server now hears that it is gone."""
+        if self._connection is not None and not self._connection.closed:
+            self._connection.hang_up()
+
+    def drop(self) -> None:
+        """Close it without a word: the server may not be there to hear one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.pgconn.finish()
+
+    @property
+    def descriptor(self) -> int | None:
+        """What becomes readable when the server says something by itself."""
+        connection = self._connection
+        return None if connection is None or connection.closed else connection.fileno()

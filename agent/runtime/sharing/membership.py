@@ -1,0 +1,335 @@
+"""This agent among those that share a PostgreSQL, from its start to its end, whatever it is to its desk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from agent.alerts.ids import DerivedIds, Ids
+from agent.alerts.letters import Letter
+from agent.clock import SystemClock
+from agent.config.blueprint import Blueprint
+from agent.errors import StoreError
+from agent.fleet import lost
+from agent.fleet.lost import fleet_report
+from agent.fleet.rows import AgentRow, FleetRows, Forgotten, Role
+from agent.health.document import HealthDocument
+from agent.model import Incident, Report
+from agent.runtime.fleet_watch import FleetView
+from agent.runtime.holding import FILE, Gate
+from agent.runtime.lock import FolderLock
+from agent.runtime.notifiers import Notifiers
+from agent.runtime.sharing.held import Held
+from agent.runtime.sharing.link import Link
+from agent.runtime.sharing.presence import Presence
+from agent.runtime.sharing.shipper import Shipper
+from agent.runtime.sharing.tenure import Tenure
+from agent.runtime.sharing.watchman import Watchman
+from agent.store.door import Door
+from agent.store.entry import Entry
+from agent.store.journal import Journal
+from agent.store.postgres.agents import fleet_rows, forget, has_standby
+from agent.store.postgres.connecting import Address, Connection, SharedStoreError
+from agent.store.postgres.identity import Member
+from agent.store.postgres.reading import SharedHistory, inheritance
+from agent.store.postgres.schema import bring_forward
+from agent.store.postgres.shipping import Landed
+from agent.store.shared import SharedJournal
+
+log = logging.getLogger(__name__)
+
+EPOCH_KEY = "sharing:epoch"
+START_PATIENCE_S = 5.0
+"""So long is the shared store waited for at the start; the agent then begins without it."""
+AGAIN_S = 0.25
+TELL_EVERY_S = 1.0
+PARTING_S = 1.0
+"""So long may each step of a parting take."""
+
+
+class Serving(Protocol):
+    """The agent that runs while the desk is ours."""
+
+    blueprint: Blueprint
+    notifiers: Notifiers
+
+    def deliver(self, name: str, report: Report) -> None: ...
+
+    def said(self) -> tuple[HealthDocument, Incident | None] | None: ...
+
+
+class Membership:
+    """Opened once a process; an agent is started with it as its `Holding` whenever it owns the desk."""
+
+    def __init__(self, blueprint: Blueprint, *, clock: SystemClock, base_url: str) -> None:
+        settings, store = blueprint.settings, blueprint.settings.store
+        assert store.url is not None  # noqa: S101 - without one there is nothing to be a member of
+        self.desk = store.desk or settings.name
+        self.address = Address(store.url.get_secret_value())
+        self._clock = clock
+        self._folder = FolderLock(blueprint.data_folder)
+        run = uuid.uuid4().hex
+        self._local = Journal(blueprint.data_folder / FILE, run=run)
+        self._run = run
+        self._name = settings.name
+        self._lasts = store.takeover
+        self._steady = Link(self.address, clock)
+        self._work = Link(self.address, clock)
+        self._wide = Link(self.address, clock)
+        self._held: Held | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.ids: Ids = DerivedIds(self.desk)
+        self.presence = Presence(blueprint, base_url=base_url, clock=clock)
+        self._history = SharedHistory(self.address, self.desk)
+        self.journal: Door = SharedJournal(self._local, self._history)
+        self._agent: Serving | None = None
+        self.woken: Callable[[], None] = lambda: None
+
+    # -- the process's life ----------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Take the folder, find the shared store. Raises `StoreError` for what waiting will not mend."""
+        self._folder.acquire()
+        self._local.open()
+        self._local.start()
+        self.member = Member(desk=self.desk, agent=self._name, instance=self._local.instance, run=self._run)
+        self._local.epoch = int(self._local.value(EPOCH_KEY) or 0)
+        self.shipper = Shipper(
+            self._work,
+            self.member,
+            self._local,
+            clock=self._clock,
+            claims_in=lambda: self.tenure.seat.epoch if self.tenure.owns else None,
+            landed=self._landed,
+        )
+        self.tenure = Tenure(
+            self._steady,
+            self.member,
+            clock=self._clock,
+            lasts=self._lasts,
+            beat=self._beat,
+            woken=self._woken,
+            turned=self._turned,
+        )
+        self._local.on_shipment = self.shipper.wake
+        self.watchman = Watchman(self.member, self._clock)
+        self.fleet = FleetView(
+            self._read_fleet,
+            clock=self._clock,
+            me=self._name,
+            own=self._own_row,
+            watches=lambda: self.watchman.watches,
+        )
+        error = await self._meet()
+        if error is None:
+            await self.tenure.turn()
+        else:
+            log.warning("starting without the shared store: %s", error)
+            self.shipper.error = str(error)
+            self.tenure.keep(self._local.epoch, error)
+        keep = asyncio.get_running_loop().create_task
+        self._tasks = [
+            keep(self.tenure.run(), name="the desk's lease"),
+            keep(self.shipper.run(), name="shipping"),
+            keep(self.fleet.run(), name="the fleet"),
+            keep(self._tell_of_fleet(), name="word of the fleet"),
+        ]
+
+    async def _meet(self) -> SharedStoreError | None:
+        """Find the shared store, brought forward, and enter this agent; or why that takes too long.
+
+        Raises `SharedStoreError` for what waiting will not mend.
+        """
+        until = self._clock.monotonic() + START_PATIENCE_S
+        while True:
+            try:
+                async with self._steady.use(START_PATIENCE_S) as connection:
+                    await bring_forward(connection, self.address)
+                    await self.presence.register(connection, self.member)
+            except SharedStoreError as error:
+                if error.lasting:
+                    raise
+                if self._clock.monotonic() > until:
+                    return error
+                await self._clock.sleep(AGAIN_S)
+            else:
+                return None
+
+    async def end(self) -> None:
+        """Say that this agent has ended, and let go of everything."""
+        with suppress(SharedStoreError, TimeoutError):
+            async with self._clock.timeout(PARTING_S):
+                await self.shipper.drain()
+        with suppress(SharedStoreError):
+            await self.tenure.give_up()
+        with suppress(SharedStoreError):
+            async with self._steady.use(PARTING_S) as connection:
+                await self.presence.end(connection, self.member)
+        for link in (self._steady, self._work, self._wide):
+            link.hang_up()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._history.close()
+        await self.journal.close()
+        self._folder.release()
+
+    # -- tenures ---------------------------------------------------------------------------------
+
+    async def owned(self) -> None:
+        """Wait until the desk is ours, and know what its former owner knew."""
+        while True:
+            if not self.tenure.is_willing:
+                self.tenure.is_willing = True
+                self.tenure.stir()
+            await self.tenure.until(held=True)
+            if await self._inherit():
+                return
+
+    async def _inherit(self) -> bool:
+        """Ship what is left of a former tenure, then take over what the shared store knows."""
+        if not self.tenure.owns:
+            return True  # without the store: nobody knows more than this agent
+        try:
+            await self.shipper.drain()
+            async with self._work.use(START_PATIENCE_S) as connection:
+                waiting = [letter.id for letter in self._local.waiting]
+                known = await inheritance(connection, self.desk, waiting)
+        except StoreError as error:
+            log.warning("what the desk's former owner knew cannot be read: %s", error)
+            await self._clock.sleep(AGAIN_S)
+            return False
+        self._local.inherit(
+            values=known.values,
+            incidents=known.incidents,
+            letters=known.letters,
+            reached=known.reached,
+            delivered_last=known.delivered_last,
+            last_letter=known.last_letter,
+        )
+        await self._local.flush()
+        return True
+
+    async def lost(self) -> None:
+        """Wait until the desk is not ours any more."""
+        await self.tenure.until(held=False)
+
+    async def parted(self) -> None:
+        """An agent's run has ended: ship what it left, and let another have the desk at once."""
+        self._held = None
+        self.serve(None)
+        try:
+            async with self._clock.timeout(PARTING_S):
+                await self._local.flush()
+                await self.shipper.drain()
+        except (StoreError, TimeoutError) as error:
+            log.info("what happened last is shipped when this agent starts again: %s", error)
+        with suppress(SharedStoreError):
+            await self.tenure.give_up()
+
+    async def has_standby(self) -> bool:
+        """Whether another agent of the desk is there to take over."""
+        with suppress(SharedStoreError):
+            async with self._steady.use(PARTING_S) as connection:
+                return await has_standby(connection, self.member)
+        return False
+
+    @property
+    def owner(self) -> str | None:
+        """The name of the agent that owns the desk, as far as is known."""
+        lease = self.tenure.lease
+        return None if lease is None or lease.is_free else lease.agent
+
+    def serve(self, agent: Serving | None) -> None:
+        """This agent runs, and owns the desk; or none does."""
+        self._agent = agent
+        self.presence.said = (lambda: None) if agent is None else agent.said
+        self.tenure.stir()
+
+    # -- what an agent holds ---------------------------------------------------------------------
+
+    def gate(self, send: Callable[[list[Letter]], None]) -> Gate:
+        self._held = Held(send)
+        return self._held
+
+    def permit(self) -> bool:
+        return self.tenure.may_send
+
+    def trouble(self) -> str | None:
+        return self.tenure.trouble
+
+    async def open(self) -> None:
+        """All is open since the process began."""
+
+    async def close(self) -> None:
+        """All stays open until the process ends."""
+        await self._local.flush()
+
+    # -- what happens ----------------------------------------------------------------------------
+
+    async def _beat(self, connection: Connection, role: Role) -> None:
+        await self.presence.beat(connection, self.member, role)
+        if self._agent is not None:
+            await self.presence.configured(connection, self.member, self._agent.blueprint)
+        await self.watchman.turn(connection, role if self._agent is not None else Role.STANDBY)
+
+    def _woken(self) -> None:
+        self.shipper.wake()
+        self.fleet.wake()
+
+    def _turned(self) -> None:
+        """After each turn of the lease, whatever came of it."""
+        seat = self.tenure.seat
+        if seat.is_held and seat.epoch != self._local.epoch:
+            self._local.epoch = seat.epoch
+            self._local.append(Entry(values=((EPOCH_KEY, str(seat.epoch)),), inherited=True))
+            self.shipper.wake()
+        if self._held is not None:
+            if self.tenure.is_alone:
+                self._held.alone()
+            elif self.tenure.owns:
+                self._held.reached()
+        if self._agent is not None and self.tenure.may_send:
+            self._agent.notifiers.wake()
+
+    # -- the others ------------------------------------------------------------------------------
+
+    async def _read_fleet(self, since: datetime | None) -> FleetRows:
+        async with self._wide.use(START_PATIENCE_S) as connection:
+            return await fleet_rows(connection, since)
+
+    async def forget(self, name: str) -> Forgotten:
+        """Take an agent off the list. Raises `SharedStoreError`."""
+        async with self._wide.use(START_PATIENCE_S) as connection:
+            return await forget(connection, name)
+
+    def _own_row(self) -> AgentRow:
+        return self.presence.row(self.member, self.tenure.role)
+
+    async def _tell_of_fleet(self) -> None:
+        """Report the machine `fleet` when it has changed, and now and then so that it is believed."""
+        told: Report | None = None
+        while True:
+            await self._clock.sleep(TELL_EVERY_S)
+            if self._agent is None:
+                told = None
+                continue
+            report = fleet_report(self.fleet.watch(), self._clock.now())
+            if told is None or _is_news(told, report):
+                self._agent.deliver(lost.NAME, report)
+                told = report
+
+    def _landed(self, landed: Landed) -> None:
+        if self._held is not None and landed.claimed:
+            self._held.claimed(landed.claimed)
+
+
+def _is_news(told: Report, report: Report) -> bool:
+    is_same = replace(told, observed_at=report.observed_at) == report
+    return not is_same or report.observed_at - told.observed_at > lost.VALID_FOR / 3

@@ -1,0 +1,126 @@
+"""What the others see of this agent: who it is, that it lives, and what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, timedelta
+
+from agent import __version__
+from agent.clock import SystemClock
+from agent.config.blueprint import Blueprint
+from agent.fleet.rows import AgentRow, Role
+from agent.fleet.word import packed, word_of
+from agent.health.document import HealthDocument
+from agent.model import Incident
+from agent.settings import format_duration
+from agent.store.postgres.agents import Facts, beat, end, reconfigured, register
+from agent.store.postgres.connecting import Connection, SharedStoreError
+from agent.store.postgres.identity import Member
+
+APART = timedelta(minutes=1)
+"""Clocks that are further apart than this tell different stories; the agent does not start."""
+
+OWN = {"name", "server", "data", "store", "simulator", "telemetry"}
+"""What differs between agents of one desk, and is no part of what they compare."""
+
+
+def config_hash(blueprint: Blueprint) -> str:
+    """The same for agents that watch the same in the same way; secrets are no part of it."""
+    text = blueprint.settings.model_dump_json(exclude=OWN)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+async def compare_clocks(connection: Connection, clock: SystemClock) -> timedelta:
+    """By how much this machine's clock is ahead. Raises `SharedStoreError` where they are far apart."""
+    asked_at = clock.wall()
+    cursor = await connection.execute("SELECT clock_timestamp()")
+    row = await cursor.fetchone()
+    answered_at = clock.wall()
+    assert row is not None  # noqa: S101 - for the type checker: it selects one row
+    offset: timedelta = asked_at + (answered_at - asked_at) / 2 - row[0].astimezone(UTC)
+    if abs(offset) > APART:
+        way = "ahead of" if offset > timedelta(0) else "behind"
+        raise SharedStoreError(
+            f"{connection.address.place}: this machine's clock is {format_duration(abs(offset))} {way} "
+            "the database's; have both follow a time server (chrony, systemd-timesyncd)",
+            lasting=True,
+        )
+    return offset
+
+
+class Presence:
+    """`said` gives the document and the open incident of the agent that runs, if one does."""
+
+    def __init__(self, blueprint: Blueprint, *, base_url: str, clock: SystemClock) -> None:
+        self._clock = clock
+        self._blueprint = blueprint
+        self._facts = Facts(
+            url=base_url,
+            host=socket.gethostname(),
+            version=__version__,
+            config_hash=config_hash(blueprint),
+            started_at=clock.wall(),
+        )
+        self._told: str | None = None
+        self.said: Callable[[], tuple[HealthDocument, Incident | None] | None] = lambda: None
+        self.offset: timedelta = timedelta(0)
+        """By how much this machine's clock is ahead of the database's."""
+
+    async def register(self, connection: Connection, member: Member) -> None:
+        """Enter this agent. Raises `SharedStoreError` where its name is taken, or its clock far off."""
+        self.offset = await compare_clocks(connection, self._clock)
+        await register(connection, member, self._facts)
+
+    async def configured(self, connection: Connection, member: Member, blueprint: Blueprint) -> None:
+        """Say which configuration the agent goes by, where that is another than before."""
+        if blueprint is self._blueprint:
+            return
+        self._facts = replace(self._facts, config_hash=config_hash(blueprint))
+        await reconfigured(connection, member, self._facts.config_hash)
+        self._blueprint = blueprint
+
+    def row(self, member: Member, role: Role) -> AgentRow:
+        """What this agent knows of itself without the store."""
+        facts, said = self._facts, self.said() if role is not Role.STANDBY else None
+        return AgentRow(
+            name=member.agent,
+            desk=member.desk,
+            instance=member.instance,
+            run=member.run,
+            role=role,
+            url=facts.url,
+            host=facts.host,
+            version=facts.version,
+            config_hash=facts.config_hash,
+            started_at=facts.started_at,
+            changed_at=self._clock.wall(),
+            word=packed(word_of(*said)) if said is not None else None,
+        )
+
+    async def beat(self, connection: Connection, member: Member, role: Role) -> None:
+        """Say that this agent lives, and what it says where that is another than before.
+
+        Raises `SharedStoreError` when another agent has taken the name.
+        """
+        said = self.said() if role is not Role.STANDBY else None
+        text = packed(word_of(*said)) if said is not None else None
+        is_news = text is not None and text != self._told
+        done = await beat(
+            connection,
+            member,
+            offset_ms=round(self.offset.total_seconds() * 1000, 1),
+            word=text if is_news else None,
+            role=role,
+        )
+        if not done.is_ours:
+            self._told = None
+            await self.register(connection, member)
+        elif is_news:
+            self._told = text
+
+    async def end(self, connection: Connection, member: Member) -> None:
+        """Say that this agent was stopped as planned."""
+        await end(connection, member)

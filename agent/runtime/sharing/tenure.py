@@ -1,0 +1,233 @@
+"""Holds the desk's lease for as long as it can, and hears when it is another's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from agent.clock import Clock
+from agent.fleet.rows import Role
+from agent.runtime.sharing.link import Link
+from agent.runtime.sharing.seat import Seat
+from agent.store.postgres.connecting import Connection, SharedStoreError
+from agent.store.postgres.identity import Member
+from agent.store.postgres.leases import Lease, look, release, renew, take
+from agent.store.postgres.waking import listens
+
+log = logging.getLogger(__name__)
+
+TURNS = 3
+"""The lease is renewed so many times before it would end."""
+LOOKS = 6
+"""And whoever stands by looks so many times."""
+TROUBLE_AFTER_S = 3.0
+"""A restart of the server is no trouble worth telling."""
+
+Beat = Callable[[Connection, Role], Awaitable[None]]
+
+
+class Tenure:
+    """`beat` is done at each turn, with what this agent is then; `woken` hears the server's wake-ups,
+    `turned` that a turn is over.
+
+    While `is_willing` is false the lease is not taken, only kept: so it is after it was lost, until
+    whatever ran by it has ended.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        member: Member,
+        *,
+        clock: Clock,
+        lasts: timedelta,
+        beat: Beat,
+        woken: Callable[[], None],
+        turned: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._link = link
+        self._member = member
+        self._clock = clock
+        self._lasts = lasts
+        self._lasts_s = lasts.total_seconds()
+        self._beat = beat
+        self._woken = woken
+        self._on_turn = turned
+        self._turn = asyncio.Lock()
+        self._listening: Connection | None = None
+        self._stirred = asyncio.Event()
+        self._turned = asyncio.Event()
+        self.seat = Seat()
+        self.lease: Lease | None = None
+        """As the store told it last, whoever has it."""
+        self.is_willing = True
+        self.error: SharedStoreError | None = None
+        self._in_touch_since: float | None = None
+
+    # -- what others ask -------------------------------------------------------------------------
+
+    @property
+    def role(self) -> Role:
+        return self.seat.role(self._clock.monotonic())
+
+    @property
+    def owns(self) -> bool:
+        return self.seat.owns(self._clock.monotonic())
+
+    @property
+    def is_alone(self) -> bool:
+        return self.seat.is_alone(self._clock.monotonic())
+
+    @property
+    def may_send(self) -> bool:
+        return self.seat.may_send(self._clock.monotonic())
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the shared store is not there, once that is worth telling."""
+        since = self.seat.failing_since
+        if self.error is None or since is None or self._clock.monotonic() - since < TROUBLE_AFTER_S:
+            return None
+        return str(self.error)
+
+    async def until(self, *, held: bool) -> None:
+        """Wait until the desk is ours, or until it is not."""
+        while self.seat.is_held is not held:
+            turned = self._turned
+            await turned.wait()
+
+    def stir(self) -> None:
+        """Take the next turn now."""
+        self._stirred.set()
+
+    # -- turns -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        while True:
+            self._stirred.clear()
+            await self.turn()
+            await self._rest()
+
+    async def turn(self) -> None:
+        """Renew the lease or look whether it is free, and say that we are here."""
+        async with self._turn:
+            asked_at = self._clock.monotonic()
+            if self._in_touch_since is None or self.error is not None:
+                self._in_touch_since = asked_at
+            try:
+                async with self._link.use(self._patience_s) as connection:
+                    await self._listen(connection)
+                    self._settle(await self._ask(connection, asked_at))
+                    await self._beat(connection, self.role)
+            except SharedStoreError as error:
+                self._failed(error)
+
+    def keep(self, epoch: int, error: SharedStoreError) -> None:
+        """There is no store at the start: begin as the owner that this agent was in an epoch."""
+        self.error = error
+        self._settle(self.seat.kept(epoch, self._clock.monotonic()))
+
+    async def give_up(self) -> None:
+        """Let go of the lease, so that another takes it at once. Raises `SharedStoreError`."""
+        async with self._turn:
+            seat, self.is_willing = self.seat, False
+            self.seat = seat.lost()
+            self._turn_over()
+            if seat.is_held:
+                log.info("letting go of the desk %s", self._member.desk)
+                async with self._link.use(self._patience_s) as connection:
+                    await release(connection, self._member.resource, self._member, seat.epoch)
+
+    @property
+    def _patience_s(self) -> float:
+        return self._lasts_s / TURNS
+
+    async def _listen(self, connection: Connection) -> None:
+        """Have the server wake us; behind a pooler it does not, and the turns alone must do."""
+        if connection is not self._listening:
+            if await listens(connection):
+                connection.add_notify_handler(self._notified)
+            else:
+                log.info("a pooler stands before the shared store: nobody is woken, the turns must do")
+            self._listening = connection
+
+    async def _ask(self, connection: Connection, asked_at: float) -> Seat:
+        resource, seat = self._member.resource, self.seat
+        if seat.is_held and await renew(connection, resource, self._member, seat.epoch, self._lasts):
+            return seat.taken(seat.epoch, asked_at, self._lasts_s)
+        lease = self.lease = await look(connection, resource)
+        if not self._may_take(lease, asked_at):
+            return seat.lost()
+        lease = self.lease = await take(connection, resource, self._member, self._lasts)
+        if not lease.is_of(self._member):
+            return seat.lost()
+        if seat.is_held and lease.held_from > seat.epoch:
+            log.warning("another agent owned the desk meanwhile; this one begins anew")
+            await release(connection, resource, self._member, lease.epoch)
+            return seat.lost()
+        return seat.taken(lease.epoch, asked_at, self._lasts_s)
+
+    def _may_take(self, lease: Lease | None, now: float) -> bool:
+        """Whether the lease is to be had, and fairly.
+
+        One that another let run out is taken only by who has been in touch with the store for as long
+        as a lease lasts: while the store itself was away, its owner could not renew it either.
+        """
+        if not self.is_willing:
+            return False
+        if lease is None or lease.is_free or lease.instance == self._member.instance:
+            return True
+        in_touch_s = now - self._in_touch_since if self._in_touch_since is not None else 0.0
+        return lease.ends_in <= timedelta(0) and in_touch_s >= self._lasts_s
+
+    def _settle(self, seat: Seat) -> None:
+        before, self.seat = self.seat, seat
+        if seat.failing_since is None and self.error is not None:
+            log.info("the shared store is there again")
+            self.error = None
+        if before.is_held and not seat.is_held:
+            owner = f": {self.lease.agent} owns it" if self.lease is not None else ""
+            log.warning("the desk %s is not ours any more%s", self._member.desk, owner)
+            self.is_willing = False
+        elif seat.is_held and before.epoch != seat.epoch:
+            log.info("the desk %s is ours, in epoch %d", self._member.desk, seat.epoch)
+        self._turn_over()
+
+    def _failed(self, error: SharedStoreError) -> None:
+        if self.error is None:
+            log.warning("the shared store is not there: %s", error)
+        self.error = error
+        self.seat = self.seat.failed(self._clock.monotonic())
+        self._turn_over()
+
+    def _turn_over(self) -> None:
+        self._on_turn()
+        self._turned.set()
+        self._turned = asyncio.Event()
+
+    def _notified(self, _: object) -> None:
+        self._woken()
+
+    async def _rest(self) -> None:
+        """Until the next turn is due, or somebody stirs, or the server says something."""
+        descriptor = self._link.descriptor
+        loop = asyncio.get_running_loop()
+        if descriptor is not None:
+            loop.add_reader(descriptor, self._stirred.set)
+        try:
+            async with self._clock.timeout(self._pause_s()):
+                await self._stirred.wait()
+        except TimeoutError:
+            pass
+        finally:
+            if descriptor is not None:
+                with suppress(OSError, ValueError):
+                    loop.remove_reader(descriptor)
+
+    def _pause_s(self) -> float:
+        if self.seat.failing_since is not None or not self.seat.is_held:
+            return self._lasts_s / LOOKS
+        return self._lasts_s / TURNS

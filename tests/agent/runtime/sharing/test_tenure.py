@@ -1,0 +1,179 @@
+"""A desk that changes hands, on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import pytest
+
+from agent.fleet.rows import Role
+from agent.runtime.sharing.link import Link
+from agent.runtime.sharing.tenure import Tenure
+from agent.store.postgres.connecting import SharedStoreError
+from agent.store.postgres.identity import Member
+from agent.testing import ManualClock
+from tests.postgres import Database, prepare, running_cluster
+
+LASTS = timedelta(seconds=3)
+AWAY = SharedStoreError("nobody is there")
+
+
+class One:
+    """An agent's tenure, turned by hand."""
+
+    def __init__(self, address: object, name: str, run: str = "1") -> None:
+        self.clock = ManualClock()
+        self.link = Link(address, self.clock)
+        self.beats: list[Role] = []
+        self.member = Member(desk="main", agent=name, instance=f"folder-{name}", run=f"{name}-{run}")
+        self.tenure = Tenure(
+            self.link,
+            self.member,
+            clock=self.clock,
+            lasts=LASTS,
+            beat=self._beat,
+            woken=lambda: None,
+        )
+
+    async def _beat(self, connection: object, role: Role) -> None:
+        self.beats.append(role)
+
+    async def turns(self, seconds: float = 0.0) -> Role:
+        await self.clock.advance(seconds)
+        await self.tenure.turn()
+        return self.tenure.role
+
+
+Make = Callable[..., One]
+
+
+@pytest.fixture
+async def make(database: Database) -> AsyncIterator[Make]:
+    made: list[One] = []
+
+    def one(name: str, run: str = "1") -> One:
+        made.append(One(database.address, name, run))
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.link.drop()
+
+
+def lapse(database: Database) -> None:
+    with database.admin() as connection:
+        connection.execute("UPDATE openbell.lease SET ends_at = clock_timestamp() - interval '1 ms'")
+
+
+async def test_the_first_owns_the_desk_and_the_second_stands_by(make: Make) -> None:
+    a, b = make("a"), make("b")
+    assert await a.turns() is Role.OWNER
+    assert await b.turns() is Role.STANDBY
+    assert (b.tenure.lease.agent, b.beats, a.beats) == ("a", [Role.STANDBY], [Role.OWNER])
+
+
+async def test_a_lapsed_lease_is_taken_by_who_was_in_touch_all_the_while(make: Make, database) -> None:
+    a, b = make("a"), make("b")
+    await a.turns()
+    assert await b.turns() is Role.STANDBY
+    lapse(database)
+    assert await b.turns(2.9) is Role.STANDBY, "it could not have seen whether the owner renews it"
+    assert await b.turns(0.2) is Role.OWNER
+    assert b.tenure.seat.epoch == 2
+    assert await a.turns() is Role.STANDBY
+    assert not a.tenure.is_willing, "what ran by the lease has to end first"
+
+
+async def test_an_owner_whose_lease_ran_out_goes_on_where_nobody_took_it(make: Make, database) -> None:
+    a, b = make("a"), make("b")
+    await a.turns()
+    await b.turns(5.0)
+    lapse(database)
+    assert await a.turns(10.0) is Role.OWNER
+    assert a.tenure.seat.epoch == 1
+    assert await b.turns(5.0) is Role.STANDBY
+
+
+async def test_one_that_was_let_go_is_taken_at_once(make: Make) -> None:
+    a, b = make("a"), make("b")
+    await a.turns()
+    await b.turns()
+    await a.tenure.give_up()
+    assert not a.tenure.may_send
+    assert await b.turns() is Role.OWNER
+    assert await a.turns() is Role.STANDBY
+
+
+async def test_a_stopped_owner_may_do_nothing_when_it_goes_on(make: Make, database) -> None:
+    a, b = make("a"), make("b")
+    await a.turns()
+    assert a.tenure.may_send
+    await a.clock.advance(8.0)
+    assert not a.tenure.may_send, "before anything was heard"
+    lapse(database)
+    await b.turns()
+    assert await b.turns(3.0) is Role.OWNER
+    assert await a.turns() is Role.STANDBY
+
+
+async def test_who_is_back_after_another_has_owned_the_desk_begins_anew(make: Make, database) -> None:
+    a, b = make("a"), make("b")
+    await a.turns()
+    lapse(database)
+    await b.turns()
+    await b.turns(3.0)
+    await b.tenure.give_up()
+    assert await a.turns() is Role.STANDBY, "though the lease is free: what it knows is of another time"
+    a.tenure.is_willing = True
+    assert await a.turns() is Role.OWNER
+    assert a.tenure.seat.epoch == 4
+
+
+async def test_a_new_run_of_the_owner_has_the_desk_at_once(make: Make) -> None:
+    await make("a").turns()
+    again = make("a", run="2")
+    assert await again.turns() is Role.OWNER
+    assert again.tenure.seat.epoch == 2
+
+
+async def test_what_began_without_the_store_goes_on_as_the_owner_that_it_was(make: Make) -> None:
+    a = make("a")
+    await a.turns()
+    again = make("a", run="2")
+    again.tenure.keep(1, error=AWAY)
+    assert again.tenure.role is Role.ALONE
+    assert await again.turns() is Role.OWNER
+    assert again.tenure.seat.epoch == 2
+
+
+async def test_what_began_without_the_store_gives_way_to_who_owns_the_desk_since(make: Make) -> None:
+    a, b = make("a"), make("b")
+    await b.turns()
+    a.tenure.keep(0, error=AWAY)
+    assert await a.turns() is Role.STANDBY
+
+
+async def test_a_server_that_goes_and_comes_back_costs_the_owner_nothing() -> None:
+    with running_cluster() as cluster:
+        database = Database(cluster, cluster.create())
+        await prepare(database.address)
+        a, b = One(database.address, "a"), One(database.address, "b")
+        await a.turns()
+        await b.turns()
+        cluster.stop_immediately()
+        assert await a.turns(1.0) is Role.OWNER, "its lease still holds"
+        assert await b.turns(1.0) is Role.STANDBY
+        assert await a.turns(4.0) is Role.ALONE
+        assert "nobody listens there" in str(a.tenure.trouble)
+        assert not a.tenure.may_send
+        for _ in range(30):
+            await a.turns(1.0)
+        assert a.tenure.may_send, "half a minute alone"
+        cluster.start()
+        assert await b.turns(0.5) is Role.STANDBY, "though the lease has ended: give its owner time"
+        assert await a.turns(0.5) is Role.OWNER
+        assert (a.tenure.seat.epoch, a.tenure.trouble) == (1, None)
+        assert await b.turns(3.0) is Role.STANDBY
+        for one in (a, b):
+            one.link.drop()
