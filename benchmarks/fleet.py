@@ -29,25 +29,25 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psycopg
+
+from agent.alerts import letters as post
 from agent.alerts.ids import DerivedIds
+from agent.alerts.letters import Address as Receiver
+from agent.alerts.letters import Letter
+from agent.alerts.notices import trial
+from agent.clock import SystemClock
 from agent.fleet.rows import Role
 from agent.fleet.word import Backlog, IncidentWord, MachineWord, Word, packed
+from agent.health.document import Outcome
+from agent.model import Incident, NoticeReason, NoticeType, Receipt, Severity, Subject, Transition
+from agent.store.entry import Entry
+from agent.store.keeping import Keeping
 from agent.store.postgres.agents import Facts, beat, fleet_rows, register
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError, connect
 from agent.store.postgres.identity import Member
 from agent.store.postgres.leases import renew, take
 from agent.store.postgres.schema import bring_forward
 from agent.store.postgres.shipping import Shipment, ship
-
-from agent.alerts import letters as post
-from agent.alerts.letters import Address as Receiver
-from agent.alerts.letters import Letter
-from agent.alerts.notices import trial
-from agent.clock import SystemClock
-from agent.health.document import Outcome
-from agent.model import Incident, NoticeReason, NoticeType, Receipt, Severity, Subject, Transition
-from agent.store.entry import Entry
-from agent.store.keeping import Keeping
 from agent.store.sheet import sheet_of
 
 WORKERS = 4

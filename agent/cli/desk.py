@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 from agent.cli.surface import Surface
 from agent.config.blueprint import Blueprint
 from agent.runtime.agent import Agent
 from agent.runtime.sharing.membership import Membership
+from agent.web.fleet import Fleet
 from agent.web.server import WebServer
-from agent.web.site import Part, Site
 from agent.web.standby import Owner, StandbyServer
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Desk:
             listener=surface.listener.dup(),
             base_url=surface.base_url,
             owner=lambda: Owner(self._membership.desk, self._membership.owner),
-            more=self._parts,
+            fleet=self._fleet(),
         )
         await server.start()
         self._serving.set()
@@ -112,7 +112,7 @@ class Desk:
             holding=membership,
         )
         server = WebServer(
-            agent, listener=surface.listener.dup(), base_url=surface.base_url, more=self._parts
+            agent, listener=surface.listener.dup(), base_url=surface.base_url, fleet=self._fleet()
         )
         try:
             await agent.start()
@@ -134,5 +134,5 @@ class Desk:
             await server.stop()
         self._blueprint = agent.blueprint
 
-    def _parts(self, site: Site) -> Sequence[Part]:
-        return ()
+    def _fleet(self) -> Fleet:
+        return Fleet(self._surface.clock, self._membership.fleet, self._membership.forget)

@@ -108,6 +108,7 @@ async def serving(
     clock: SystemClock,
     redactor: Redactor | None = None,
     reloads: Reloads | None = None,
+    *,
     alive: Callable[[], None] = lambda: None,
     failed: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[list[str]]:

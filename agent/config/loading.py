@@ -20,12 +20,15 @@ from agent.config.schema import AgentSettings, MachineTable, NotifierTable
 from agent.config.secrets import open_files, resolve
 from agent.errors import ConfigError
 from agent.fence import called
+from agent.fleet import lost
 from agent.health import self_check
 from agent.health.rules import MARKET, Flapping, bind
 from agent.model import Machine
-from agent.registry import Registry, load_plugins
+from agent.registry import OfferedRule, Registry, load_plugins
 
 MIB = 1 << 20
+
+LOST_RULE = OfferedRule(lost.RULE, before=None, after=None)
 
 
 def load(
@@ -84,7 +87,7 @@ class _Binding:
         machines = [self._machine(name, table) for name, table in self._settings.machines.items()]
         notifiers = [self._notifier(name, table) for name, table in self._settings.notifiers.items()]
         session = self._session([plan.machine for plan in machines])
-        everyone = [*(plan.machine for plan in machines), self_check.MACHINE]
+        everyone = [*(plan.machine for plan in machines), *self._own_machines]
         table = self._rules(everyone)
         deadlines = [rule for one in self._settings.deadline for rule in rule_table.as_deadline_rules(one)]
         ids = [*(rule.id for rule in deadlines), *(rule.id for rule in table)]
@@ -134,6 +137,12 @@ class _Binding:
         where = place_of(self._document.path, self._document.positions, key)
         self._complaints.append(f"{where}: {text}")
 
+    @property
+    def _own_machines(self) -> tuple[Machine, ...]:
+        """The core's: itself, and the other agents where there are some."""
+        is_shared = self._settings.store.url is not None
+        return (self_check.MACHINE, lost.MACHINE) if is_shared else (self_check.MACHINE,)
+
     def _check_plugins(self) -> None:
         for name in self._settings.plugins.enable:
             listed = self._registry.plugins.get(name)
@@ -147,8 +156,8 @@ class _Binding:
     def _machine(self, name: str, table: MachineTable) -> MachinePlan:
         place = ("machines", name)
         kind = self._registry.machines.get(table.kind)
-        if name == self_check.NAME:
-            self._complain(place, '"agent" is the core\'s own machine; give this one another name')
+        if name in (own.name for own in self._own_machines):
+            self._complain(place, f'"{name}" is the core\'s own machine; give this one another name')
         if kind is None and not self._some_plugin_failed():
             text = f'"{table.kind}": no loaded plugin offers this kind; '
             self._complain((*place, "kind"), text + suggest(table.kind, sorted(self._registry.machines)))
@@ -216,7 +225,8 @@ class _Binding:
 
     def _rules(self, machines: list[Machine]) -> list[Any]:
         own = list(self._settings.rule) or list(rule_table.default_table())
-        table = rule_table.place(own, self._registry.rules)
+        offered = [*self._registry.rules, *([LOST_RULE] if self._settings.store.url is not None else [])]
+        table = rule_table.place(own, offered)
         found = rule_table.check(table, machines, self._settings.readiness.require)
         for place, text in found:
             self._complain_of_rule(place, text, table)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from agent.alerts.letters import Letter
 from agent.alerts.routes import Route
 from agent.config.blueprint import Blueprint
+from agent.fleet import lost
 from agent.health import self_check
 from agent.health.document import AgentPart, HealthDocument
 from agent.model import Notice
@@ -157,4 +158,4 @@ class Replay:
 def believed_for(blueprint: Blueprint) -> Mapping[str, timedelta]:
     """How long each machine's report is believed where it does not say so itself."""
     spans = {plan.machine.name: plan.every * 2 + plan.timeout for plan in blueprint.machines}
-    return {**spans, self_check.NAME: self_check.VALID_FOR}
+    return {**spans, self_check.NAME: self_check.VALID_FOR, lost.NAME: lost.VALID_FOR}

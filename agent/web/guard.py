@@ -126,7 +126,7 @@ class Guard:
         return None
 
 
-def give_session(request: web.Request, response: web.Response, access: Access, hosts: Hosts) -> None:
+def give_session(request: web.Request, response: web.StreamResponse, access: Access, hosts: Hosts) -> None:
     """Let the page that this answer opens do what its person may do."""
     session = access.open_session(request[CALLER])
     if session is not None:

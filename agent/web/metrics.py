@@ -12,7 +12,9 @@ from aiohttp import web
 from agent.health.document import HealthDocument, MachinePart
 from agent.model import UNKNOWN, Severity
 from agent.runtime.agent import Agent
+from agent.runtime.fleet_watch import FleetView
 from agent.web.access import Scope
+from agent.web.fleet_metrics import fleet_metrics
 from agent.web.problems import problem
 from agent.web.routes import Route
 
@@ -25,10 +27,11 @@ MEASURES_LIMIT = 40
 
 
 class Metrics:
-    """Answers a scrape from what is published and counted; it asks nobody."""
+    """Answers a scrape from what is published and counted; of the fleet it looks as a person would."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, fleet: FleetView | None = None) -> None:
         self._agent = agent
+        self._fleet = fleet
         self._registry: CollectorRegistry | None = None
 
     def routes(self) -> list[Route]:
@@ -39,6 +42,8 @@ class Metrics:
 
         if self._agent.publisher.latest is None:
             return problem(503, "The agent has not evaluated anything yet.")
+        if self._fleet is not None:
+            await self._fleet.present()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self._collectors()), headers={"Content-Type": content_type})
 
@@ -63,6 +68,8 @@ class Metrics:
             yield from _notifiers(document)
             yield from self._probes()
             yield from _itself(document, is_storing=self._agent.wellbeing.is_storing)
+        if self._fleet is not None and self._fleet.latest is not None:
+            yield from fleet_metrics(self._fleet.latest.document)
 
     def _states(self) -> Mapping[str, frozenset[str]]:
         machines = self._agent.blueprint.ruleset.machines

@@ -35,49 +35,73 @@ class File:
     etag: str
 
 
-class Page:
-    """Serves the page; opening it gives its person a session."""
+class PageFiles:
+    """The style, the icon and the modules that several pages share; public, for they say nothing."""
 
-    def __init__(self, access: Access, hosts: Hosts) -> None:
-        self._access = access
-        self._hosts = hosts
+    def __init__(self) -> None:
         folder = files("agent.web") / "static"
         self._files = {
-            path: _ready((folder / name).read_bytes(), kind) for path, (name, kind) in FILES.items()
+            path: ready((folder / name).read_bytes(), kind) for path, (name, kind) in FILES.items()
         }
         for module in (folder / MODULES).iterdir():
             if module.name.endswith(".js"):
-                self._files[f"/{MODULES}/{module.name}"] = _ready(module.read_bytes(), "text/javascript")
+                self._files[f"/{MODULES}/{module.name}"] = ready(module.read_bytes(), "text/javascript")
 
     def routes(self) -> list[Route]:
-        static = [
-            Route("GET", path, Scope.READ if path == "/" else Scope.PUBLIC, self.file) for path in FILES
-        ]
         return [
-            *static,
+            *(Route("GET", path, Scope.PUBLIC, self.file) for path in FILES if path != "/"),
             Route("GET", f"/{MODULES}/{{module}}", Scope.PUBLIC, self.file),
-            Route("GET", "/api/system/access", Scope.READ, self.access),
         ]
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         file = self._files.get(request.path)
-        if file is None:
-            return problem(404, "There is nothing at this address.")
-        answer = _answer(request, file)
-        answer.headers.update({"Cache-Control": "no-cache", "ETag": file.etag, "Vary": "Accept-Encoding"})
-        if request.path == "/":
-            give_session(request, answer, self._access, self._hosts)
+        return send(request, file) if file is not None else problem(404, "There is nothing at this address.")
+
+
+class Page:
+    """Serves the page; opening it gives its person a session."""
+
+    def __init__(self, access: Access, hosts: Hosts, *, has_fleet: bool = False) -> None:
+        self._access = access
+        self._hosts = hosts
+        self._has_fleet = has_fleet
+        self._files = PageFiles()
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/", Scope.READ, self.open),
+            *self._files.routes(),
+            Route("GET", "/api/system/access", Scope.READ, self.access),
+        ]
+
+    async def open(self, request: web.Request) -> web.StreamResponse:
+        answer = await self._files.file(request)
+        give_session(request, answer, self._access, self._hosts)
         return answer
 
     async def access(self, request: web.Request) -> web.StreamResponse:
-        """What the caller may do, so that the page offers no more."""
+        """What the caller may do, so that the page offers no more; and whether there is a fleet."""
         caller = request[CALLER]
-        return reply({"scopes": sorted(caller.scopes), "session": caller.session is not None})
+        return reply(
+            {
+                "scopes": sorted(caller.scopes),
+                "session": caller.session is not None,
+                "fleet": self._has_fleet,
+            }
+        )
 
 
-def _ready(body: bytes, kind: str) -> File:
+def ready(body: bytes, kind: str) -> File:
+    """A file as it is sent: compressed once, with its tag."""
     etag = f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
     return File(kind, body, gzip.compress(body, mtime=0), etag)
+
+
+def send(request: web.Request, file: File) -> web.Response:
+    """The file, or that it is as it was."""
+    answer = _answer(request, file)
+    answer.headers.update({"Cache-Control": "no-cache", "ETag": file.etag, "Vary": "Accept-Encoding"})
+    return answer
 
 
 def _answer(request: web.Request, file: File) -> web.Response:

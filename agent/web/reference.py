@@ -21,7 +21,7 @@ FILES = {
     "/docs.css": ("docs.css", "text/css"),
     "/docs.js": ("docs.js", "text/javascript"),
 }
-SCHEMAS = ("health-document.json", "notice.json")
+SCHEMAS = ("fleet-document.json", "health-document.json", "notice.json")
 
 
 class Reference:

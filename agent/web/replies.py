@@ -43,4 +43,4 @@ def etag_of(body: bytes) -> str:
 def is_known(if_none_match: str, etag: str) -> bool:
     """Whether the header `If-None-Match` names an ETag, weakly compared, as RFC 9110 has it."""
     known = (one.strip().removeprefix("W/") for one in if_none_match.split(","))
-    return any(one in (etag, "*") for one in known)
+    return any(one in (etag.removeprefix("W/"), "*") for one in known)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
 
 from agent.runtime.agent import Agent
 from agent.web.audit_trail import AuditTrail
 from agent.web.availability import Availability
 from agent.web.banner import Banner
 from agent.web.events import Streams
+from agent.web.fleet import Fleet
 from agent.web.login import Login
 from agent.web.login_link import LoginLink
 from agent.web.logout import Logout
@@ -19,13 +19,13 @@ from agent.web.page import Page
 from agent.web.plugin_routes import PluginRoutes
 from agent.web.push import Push
 from agent.web.reference import Reference
-from agent.web.site import Part, Site
+from agent.web.site import Site
 from agent.web.steering import Steering
 from agent.web.system import System
 
 
 class WebServer:
-    """Of one agent; `more` are parts that are not the agent's own."""
+    """Of one agent; `fleet` shows the others, where the agent shares a store with some."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class WebServer:
         *,
         listener: socket.socket,
         base_url: str,
-        more: Callable[[Site], Sequence[Part]] = lambda site: (),
+        fleet: Fleet | None = None,
     ) -> None:
         self._site = site = Site(
             agent.blueprint.settings.server,
@@ -45,6 +45,8 @@ class WebServer:
         )
         self.app = site.app
         self._streams = Streams(agent.publisher, agent.clock)
+        self._fleet = fleet or Fleet(agent.clock)
+        has_fleet = self._fleet.view is not None
         login = Login(agent, site.access, site.hosts, base_url)
         site.add(
             (
@@ -57,13 +59,13 @@ class WebServer:
                 Logout(site.access),
                 AuditTrail(agent),
                 Push(agent),
-                Metrics(agent),
+                Metrics(agent, self._fleet.view),
                 PluginRoutes(agent),
-                Page(site.access, site.hosts),
+                Page(site.access, site.hosts, has_fleet=has_fleet),
                 Reference(site.access, base_url),
                 Banner(),
                 self._streams,
-                *more(site),
+                self._fleet,
             )
         )
 
@@ -73,4 +75,5 @@ class WebServer:
     async def stop(self) -> None:
         self._site.close()
         self._streams.close()
+        self._fleet.close()
         await self._site.stop()

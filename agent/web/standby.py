@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from agent.clock import Clock
 from agent.config.schema import Server
 from agent.store.door import Door
 from agent.web.access import Scope
+from agent.web.fleet import Fleet
 from agent.web.guard import CALLER
+from agent.web.page import PageFiles
 from agent.web.problems import problem
 from agent.web.routes import Route
-from agent.web.site import Part, Site
+from agent.web.site import Site
 
 ANY_METHOD = ("GET", "POST", "DELETE")
 
@@ -83,16 +85,18 @@ class StandbyServer:
         listener: socket.socket,
         base_url: str,
         owner: Callable[[], Owner],
-        more: Callable[[Site], Sequence[Part]],
+        fleet: Fleet,
     ) -> None:
         self._site = site = Site(
             server, folder=folder, journal=journal, clock=clock, listener=listener, base_url=base_url
         )
-        self._more = more(site)
-        site.add((*self._more, Standing(owner)))
+        self._fleet = fleet
+        site.add((fleet, PageFiles(), Standing(owner)))
 
     async def start(self) -> None:
         await self._site.start()
 
     async def stop(self) -> None:
+        self._site.close()
+        self._fleet.close()
         await self._site.stop()

@@ -64,8 +64,10 @@ class Streams:
         self._closing = False
         self._ping: Timer | None = None
         self._telling: asyncio.Handle | None = None
-        press.revised.subscribe(lambda _: self._tell_soon())
-        press.renewed.subscribe(lambda _: self._tell_soon())
+        self._leave = (
+            press.revised.subscribe(lambda _: self._tell_soon()),
+            press.renewed.subscribe(lambda _: self._tell_soon()),
+        )
 
     def __len__(self) -> int:
         return len(self._open)
@@ -73,6 +75,8 @@ class Streams:
     def close(self) -> None:
         """End every stream, so that the server can stop."""
         self._closing = True
+        for leave in self._leave:
+            leave()
         if self._ping is not None:
             self._ping.cancel()
         for stream in self._open:

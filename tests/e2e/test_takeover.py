@@ -12,11 +12,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.postgres import Database
 
 from tests.campaign.fleet.members import DESK, UNSHIPPED, Member, Surroundings, members
 from tests.campaign.fleet.receiver import Receiver, Seen, read_log, receiving
 from tests.campaign.fleet.thing import Thing, under_watch
+from tests.postgres import Database
 
 LEASE_S = 3.0
 GENEROUS_S = LEASE_S + 5.0

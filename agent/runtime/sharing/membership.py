@@ -1,4 +1,4 @@
-"""This agent among those that share a PostgreSQL, from its start to its end, whether it owns its desk or not."""
+"""This agent among those that share a PostgreSQL, from its start to its end, whatever it is to its desk."""
 
 from __future__ import annotations
 
@@ -98,9 +98,7 @@ class Membership:
         self._folder.acquire()
         self._local.open()
         self._local.start()
-        self.member = Member(
-            desk=self.desk, agent=self._name, instance=self._local.instance, run=self._run
-        )
+        self.member = Member(desk=self.desk, agent=self._name, instance=self._local.instance, run=self._run)
         self._local.epoch = int(self._local.value(EPOCH_KEY) or 0)
         self.shipper = Shipper(
             self._work,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.alerts.letters import LetterState
+from agent.fleet.document import FleetDocument
 from agent.health.document import HealthDocument
 from agent.model import Incident
 from agent.web import health_json, steering
@@ -67,6 +68,7 @@ _PAGE = {
     },
 }
 _PAGE_OF_INSTANTS = _PAGE | {"before": {"type": "string", "format": "date-time", "description": _BEFORE}}
+_NO_FLEET = {404: "This agent shares no store with others."}
 _NOT_FOUND = {404: "There is nothing of this name; `known` has what there is."}
 
 HEALTH = {
@@ -217,6 +219,33 @@ OPERATIONS: Mapping[str, Operation] = {
         "Make a login link", {200: _json(shapes.Link)}, query=_WHICH, problems=_NOT_FOUND
     ),
     "DELETE /api/auth/session": Operation("Log out", {204: Answer("There is no session any more.")}),
+    "GET /api/fleet/health": Operation(
+        "All desks that share a store",
+        _tagged(FleetDocument, "The document, or that of the desks which are asked for."),
+        query={
+            "group": _TEXT | {"description": "Desks with a machine in it; may be given several times."},
+            "desk": _TEXT | {"description": "This desk; may be given several times."},
+        },
+        problems=_NO_FLEET,
+    ),
+    "GET /api/fleet/events": Operation(
+        "The fleet's document, then what is new",
+        {200: Answer("Server-sent events.", {"text/event-stream": _TEXT})},
+        problems=_NO_FLEET,
+    ),
+    "DELETE /api/fleet/agents/{name}": Operation(
+        "Forget an agent that is not heard of, or was stopped",
+        {200: _json(shapes.Forgotten, "It is off the list.")},
+        problems={
+            404: "There is no such agent, or this one shares no store with others.",
+            409: "It is heard of.",
+            503: "The shared store cannot be reached.",
+        },
+    ),
+    "GET /fleet": Operation("The fleet's page", _file(HTML), problems=_NO_FLEET),
+    "GET /fleet.css": Operation("Its style", _file("text/css")),
+    "GET /fleet.js": Operation("Its script", _file("text/javascript")),
+    "GET /fleet/{module}": Operation("A module of it", _file("text/javascript"), problems=_NOT_FOUND),
     "GET /": Operation("The status page", _file(HTML)),
     "GET /page.css": Operation("Its style", _file("text/css")),
     "GET /page.js": Operation("Its script", _file("text/javascript")),
@@ -229,7 +258,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /docs.js": Operation("Its script", _file("text/javascript")),
     "GET /openapi.json": Operation("This description", _tagged({"type": "object"})),
     "GET /schemas/{name}": Operation(
-        "The JSON Schema of the document, or of a webhook's notice",
+        "The JSON Schema of the document, of the fleet's, or of a webhook's notice",
         {
             200: Answer("The schema.", {"application/schema+json": {"type": "object"}}, ("ETag",)),
             304: Answer("As it was.", headers=("ETag",)),

@@ -203,6 +203,14 @@ class Rights(_Shape):
 
     scopes: list[Scope]
     session: bool
+    fleet: bool
+    """Whether the agent shares a store with others, so that there is a fleet to look at."""
+
+
+class Forgotten(_Shape):
+    """Who is off the list."""
+
+    forgotten: str
 
 
 class Run(_Shape):
