@@ -90,9 +90,7 @@ class Desk:
             clock=surface.clock,
             listener=surface.listener.dup(),
             base_url=surface.base_url,
-            owner=lambda: Owner(
-                self._membership.desk, self._membership.owner, self._membership.owner_url
-            ),
+            owner=lambda: Owner(self._membership.desk, self._membership.owner, self._membership.owner_url),
             fleet=self._fleet(),
         )
         await server.start()

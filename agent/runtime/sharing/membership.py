@@ -34,9 +34,11 @@ from agent.runtime.sharing.watchman import Watchman
 from agent.store.door import Door
 from agent.store.entry import Entry
 from agent.store.journal import Journal
+from agent.store.keeping import Limits
 from agent.store.postgres.agents import fleet_rows, forget, has_standby, url_of
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
+from agent.store.postgres.pruning import prune
 from agent.store.postgres.reading import SharedHistory, inheritance
 from agent.store.postgres.schema import bring_forward
 from agent.store.postgres.shipping import Landed
@@ -49,6 +51,7 @@ START_PATIENCE_S = 5.0
 """So long is the shared store waited for at the start; the agent then begins without it."""
 AGAIN_S = 0.25
 TELL_EVERY_S = 1.0
+PRUNING_S = 300.0
 PARTING_S = 1.0
 """So long may each step of a parting take."""
 
@@ -87,8 +90,9 @@ class Membership:
         self.ids: Ids = DerivedIds(self.desk)
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
         self._history = SharedHistory(self.address, self.desk)
-        self.journal: Door = SharedJournal(self._local, self._history)
+        self.journal: Door = SharedJournal(self._local, self._history, pruned=self._prune)
         self._agent: Serving | None = None
+        self._pruning: asyncio.Task[None] | None = None
         self._owner_url: tuple[str | None, str | None] = (None, None)
         self.woken: Callable[[], None] = lambda: None
 
@@ -174,9 +178,10 @@ class Membership:
                 await self.presence.end(connection, self.member)
         for link in (self._steady, self._work, self._wide):
             link.hang_up()
-        for task in self._tasks:
+        tasks = [*self._tasks, *([self._pruning] if self._pruning is not None else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._history.close()
         await self.journal.close()
         self._folder.release()
@@ -304,6 +309,21 @@ class Membership:
                 self._held.reached()
         if self._agent is not None and self.tenure.may_send:
             self._agent.notifiers.wake()
+
+    def _prune(self, limits: Limits) -> None:
+        """The desk's owner has the shared history forget what the journal here forgets."""
+        if self.tenure.owns and (self._pruning is None or self._pruning.done()):
+            self._pruning = asyncio.create_task(self._forget_old(limits), name="pruning")
+
+    async def _forget_old(self, limits: Limits) -> None:
+        link = Link(self.address, self._clock)
+        try:
+            async with link.use(PRUNING_S) as connection:
+                await prune(connection, self.desk, limits)
+        except SharedStoreError as error:
+            log.warning("the shared history is pruned another time: %s", error)
+        finally:
+            link.drop()
 
     # -- the others ------------------------------------------------------------------------------
 
