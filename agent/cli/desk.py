@@ -144,4 +144,4 @@ class Desk:
         self._blueprint = agent.blueprint
 
     def _fleet(self) -> Fleet:
-        return Fleet(self._surface.clock, self._membership.fleet, self._membership.forget)
+        return Fleet(self._surface.clock, self._membership.outlook.view, self._membership.outlook.forget)
