@@ -114,7 +114,7 @@ class SharedHistory:
         asked_at = self._failures
         async with self._turn:
             if self._failures != asked_at and self._failure is not None:
-                raise self._failure
+                raise SharedStoreError(str(self._failure), lasting=self._failure.lasting)
             try:
                 return await self._answers(questions)
             except SharedStoreError as error:
