@@ -197,3 +197,20 @@ async def _until_blocked(database, wanted: int) -> None:
     async with asyncio.timeout(5):
         while rows(database, asked) != [(wanted,)]:
             await asyncio.sleep(0.01)
+
+
+async def test_a_task_that_is_cancelled_while_the_server_says_nothing_ends_soon(
+    connections, database
+) -> None:
+    one = await connections()
+    await take(one, DESK, A, LONG)
+    async with proxying("127.0.0.1", database.cluster.port) as proxy:
+        connection = await connect(through(proxy, database))
+        proxy.stalled = True
+        renewing = asyncio.ensure_future(renew(connection, DESK, A, 1, LONG))
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+        renewing.cancel()
+        with pytest.raises((asyncio.CancelledError, SharedStoreError)):
+            await renewing
+        assert time.monotonic() - started < 2
