@@ -29,25 +29,25 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psycopg
+
+from agent.alerts import letters as post
 from agent.alerts.ids import DerivedIds
+from agent.alerts.letters import Address as Receiver
+from agent.alerts.letters import Letter
+from agent.alerts.notices import trial
+from agent.clock import SystemClock
 from agent.fleet.rows import Role
 from agent.fleet.word import Backlog, IncidentWord, MachineWord, Word, packed
+from agent.health.document import Outcome
+from agent.model import Incident, NoticeReason, NoticeType, Receipt, Severity, Subject, Transition
+from agent.store.entry import Entry
+from agent.store.keeping import Keeping
 from agent.store.postgres.agents import Facts, beat, fleet_rows, register
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError, connect
 from agent.store.postgres.identity import Member
 from agent.store.postgres.leases import renew, take
 from agent.store.postgres.schema import bring_forward
 from agent.store.postgres.shipping import Shipment, ship
-
-from agent.alerts import letters as post
-from agent.alerts.letters import Address as Receiver
-from agent.alerts.letters import Letter
-from agent.alerts.notices import trial
-from agent.clock import SystemClock
-from agent.health.document import Outcome
-from agent.model import Incident, NoticeReason, NoticeType, Receipt, Severity, Subject, Transition
-from agent.store.entry import Entry
-from agent.store.keeping import Keeping
 from agent.store.sheet import sheet_of
 
 WORKERS = 4
@@ -151,10 +151,9 @@ class Desk:
         lag = time.perf_counter() - began
         self._taken.transitions += len(entry.transitions)
         for letter in letters:
-            await self._ship(Entry(letters=(post.claim(letter),)))
-            await self._ship(
-                Entry(letters=(post.deliver(post.claim(letter), Receipt(status="200"), _now()),))
-            )
+            tried = post.claim(letter)
+            await self._ship(Entry(letters=(tried,)))
+            await self._ship(Entry(letters=(post.deliver(tried, Receipt(status="200"), _now()),)))
             self._taken.notices += 1
         return lag
 
@@ -214,23 +213,22 @@ class Desk:
             message="No tick for 14 s, and ticks must come" if is_ill else "The market is open",
             color="red" if is_ill else "green",
             since=now, ready=not is_ill, tradable=not is_ill, revision=self._seq + 1,
-            machines=tuple(
-                MachineWord(name=name, role=name, group="account-01", state="CONNECTED", reason="TICKING", since=now)
-                for name in MACHINES
-            ),
+            machines=tuple(_words(now)),
             incident=IncidentWord(id=incident.id, opened_at=now, code=incident.code) if incident else None,
             backlog=Backlog(),
         )  # fmt: skip
 
 
+def _words(now: datetime) -> Iterator[MachineWord]:
+    for name in MACHINES:
+        yield MachineWord(
+            name=name, role=name, group="account-01", state="CONNECTED", reason="TICKING", since=now
+        )
+
+
 def _machines() -> Iterator[dict[str, str]]:
     for name in MACHINES:
-        yield {
-            "name": name,
-            "state": "CONNECTED",
-            "reason": "TICKING",
-            "message": "Ticks come: the latest 0.3 s ago",
-        }
+        yield {"name": name, "state": "CONNECTED", "reason": "TICKING", "message": "Ticks come: 0.3 s ago"}
 
 
 def _edges(incident: Incident, edge: tuple[str, str], now: datetime) -> Iterator[Transition]:
@@ -302,11 +300,9 @@ class Workers:
         await made.hear()
         return made
 
-    async def hear(self) -> list[str]:
-        return [
-            line.decode()
-            for line in await asyncio.gather(*(one.stdout.readline() for one in self._processes))
-        ]  # type: ignore[union-attr]
+    async def hear(self) -> list[bytes]:
+        """A line of each."""
+        return await asyncio.gather(*(one.stdout.readline() for one in self._processes))  # type: ignore[union-attr]
 
     async def tell(self) -> None:
         for one in self._processes:
@@ -337,10 +333,9 @@ class Server:
 
     def cpu_s(self) -> float:
         """Of all its processes, and of those that have ended."""
-        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-        return sum(_cpu_s(pid) for pid in pids if _parent(pid) == self._postmaster) + _cpu_s(
-            self._postmaster, ended=True
-        )
+        pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+        alive = sum(_cpu_s(pid) for pid in pids if _parent(pid) == self._postmaster)
+        return alive + _cpu_s(self._postmaster, ended=True)
 
     def wal_bytes(self) -> int:
         ((found,),) = self.ask("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
@@ -348,9 +343,8 @@ class Server:
 
     def bytes_of(self) -> dict[str, tuple[int, int]]:
         """Rows and bytes of each table, with its indexes."""
-        tables = [
-            str(name) for (name,) in self.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'openbell'")
-        ]
+        wanted = "SELECT tablename FROM pg_tables WHERE schemaname = 'openbell'"
+        tables = [str(name) for (name,) in self.ask(wanted)]
         found = {}
         for name in tables:
             ((rows, size),) = self.ask(
@@ -435,15 +429,56 @@ async def catch_up(url: str) -> float:
     return 4 * len(shipments) / taken
 
 
+def row(name: str, text: str) -> None:
+    print(f"  {name:<46} {text}")
+
+
 def account(name: str, seconds: Sequence[float]) -> None:
-    found = sorted(seconds)
-    if not found:
-        print(f"  {name:<52} nothing measured")
-        return
+    found = sorted(seconds) or [float("nan")]
     late = found[min(len(found) - 1, int(len(found) * 0.99))]
+    row(name, f"median {statistics.median(found) * 1000:.1f} ms, 99 of 100 below {late * 1000:.1f} ms")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The database over a stretch of time."""
+
+    lasted_s: float
+    cpu_s: float
+    wal: int
+
+
+async def steady(wanted: argparse.Namespace, url: str, workers: Workers, server: Server) -> None:
+    """A usual day, only faster, while somebody looks at the fleet."""
+    before, over = server.bytes_of(), asyncio.Event()
+    wal, cpu, began = server.wal_bytes(), server.cpu_s(), time.perf_counter()
+    asking = asyncio.ensure_future(answers(url, over))
+    await workers.tell()
+    await asyncio.sleep(wanted.steady)
+    over.set()
+    asked = await asking
+    await workers.tell()
+    found = await workers.results()
+    stretch = Stretch(time.perf_counter() - began, server.cpu_s() - cpu, server.wal_bytes() - wal)
     print(
-        f"  {name:<52} median {statistics.median(found) * 1000:7.1f} ms   99 of 100 below {late * 1000:7.1f} ms"
+        f"{wanted.agents} agents, each with a change every {wanted.every:g} s, for {stretch.lasted_s:.0f} s"
     )
+    tell_steady(found, asked, stretch)
+    tell_sizes(before, server.bytes_of(), sum(one.transitions for one in found) or 1, wanted.agents)
+    tell_beats(server)
+
+
+def tell_steady(found: list[Taken], asked: list[float], over: Stretch) -> None:
+    turns = [one for taken in found for one in taken.turns]
+    row("transitions a second", f"{sum(one.transitions for one in found) / over.lasted_s:.1f}")
+    row("turns (lease and beat) a second", f"{len(turns) / over.lasted_s:.1f}")
+    account("a turn, from when it was due", turns)
+    account("shipping: from the commit to its landing", [one for taken in found for one in taken.lags])
+    account("the fleet's answer", asked)
+    row("the database's CPU", f"{100 * over.cpu_s / over.lasted_s:.0f} % of a core")
+    row("the agents' CPU", f"{100 * sum(one.cpu_s for one in found) / over.lasted_s:.0f} % of a core")
+    row("written ahead (WAL)", f"{over.wal / over.lasted_s / 1e3:.0f} kB a second")
+    row("refused or failed", f"{sum(one.failed for one in found)}")
 
 
 def tell_sizes(
@@ -454,12 +489,31 @@ def tell_sizes(
     for name in ("transition", "incident", "outbox"):
         rows, size = (after[name][n] - before[name][n] for n in (0, 1))
         if rows:
-            each = size / rows
-            day += each * rows / transitions * USUAL
-            print(f"  {name:<52} {rows:>9,} rows, {each:,.0f} bytes each with their indexes")
-    print(
-        f"  a usual day of {USUAL} transitions, computed           {day / 1e3:,.0f} kB a desk, {day * agents / 1e6:,.0f} MB for all"
+            day += size / transitions * USUAL
+            row(name, f"{rows:,} rows, {size / rows:,.0f} bytes each with their indexes")
+    each = f"{day / 1e3:,.0f} kB a desk, {day * agents / 1e6:,.0f} MB for all"
+    row(f"a usual day of {USUAL} transitions, computed", each)
+
+
+def tell_beats(server: Server) -> None:
+    """Rows that are written over all the time: how large they stay."""
+    rows = server.ask(
+        "SELECT relname, n_tup_upd, n_tup_hot_upd, n_dead_tup, pg_total_relation_size(relid)"
+        " FROM pg_stat_user_tables WHERE relname IN ('beat', 'lease', 'agent') ORDER BY relname"
     )
+    for name, *numbers in rows:
+        updated, hot, dead, size = (int(str(one)) for one in numbers)
+        share = 100 * hot / max(1, updated)
+        row(str(name), f"{updated:,} updates, {share:.0f} % in place; {dead:,} dead, {size / 1e3:,.0f} kB")
+
+
+async def storm(workers: Workers) -> None:
+    """Every agent has something to tell at the same instant, as at the bell."""
+    began = time.perf_counter()
+    await workers.tell()
+    found = await workers.results()
+    print(f"All of them change in the same instant; over after {time.perf_counter() - began:.1f} s")
+    account("shipping: from the commit to its landing", [one for taken in found for one in taken.storm])
 
 
 async def measure(wanted: argparse.Namespace, url: str) -> None:
@@ -468,74 +522,34 @@ async def measure(wanted: argparse.Namespace, url: str) -> None:
     await bring_forward(connection, Address(url))
     await connection.close()
     workers = await Workers.begin(wanted, url)
-    over = asyncio.Event()
     try:
-        before, wal, cpu, began = server.bytes_of(), server.wal_bytes(), server.cpu_s(), time.perf_counter()
-        asking = asyncio.ensure_future(answers(url, over))
-        await workers.tell()
-        await asyncio.sleep(wanted.steady)
-        over.set()
-        asked = await asking
-        await workers.tell()
-        found = await workers.results()
-        lasted, cpu, wal = time.perf_counter() - began, server.cpu_s() - cpu, server.wal_bytes() - wal
-        transitions = sum(one.transitions for one in found)
-        print(f"{wanted.agents} agents, each with a change every {wanted.every:g} s, for {lasted:.0f} s")
-        print(f"  transitions a second                                 {transitions / lasted:9.1f}")
-        print(
-            f"  turns (lease and beat) a second                      {sum(len(one.turns) for one in found) / lasted:9.1f}"
-        )
-        account("a turn, from when it was due", [one for taken in found for one in taken.turns])
-        account("shipping: from the commit to its landing", [one for taken in found for one in taken.lags])
-        account("the fleet's answer", asked)
-        print(f"  the database's CPU                                   {100 * cpu / lasted:9.0f} % of a core")
-        print(
-            f"  the agents' CPU, all together                        {100 * sum(one.cpu_s for one in found) / lasted:9.0f} % of a core"
-        )
-        print(f"  written ahead (WAL)                                  {wal / lasted / 1e3:9.0f} kB a second")
-        print(f"  refused or failed                                    {sum(one.failed for one in found):9}")
-        tell_sizes(before, server.bytes_of(), max(1, transitions), wanted.agents)
-        _tell_beats(server)
-        began = time.perf_counter()
-        await workers.tell()
-        storm = await workers.results()
-        print(f"All of them change in the same instant: over after     {time.perf_counter() - began:9.1f} s")
-        account("shipping: from the commit to its landing", [one for taken in storm for one in taken.storm])
+        await steady(wanted, url, workers, server)
+        await storm(workers)
     finally:
         await workers.end()
-    print(f"One agent after an outage: transitions a second        {await catch_up(url):9,.0f}")
-    print(f"What retention removes                                 {await removed(url)}")
+    print("One desk")
+    row("after an outage, transitions shipped a second", f"{await catch_up(url):,.0f}")
+    row("what retention removes", await removed(url))
 
 
-def _tell_beats(server: Server) -> None:
-    """Rows that are written over all the time: how large they stay."""
-    rows = server.ask(
-        "SELECT relname, n_tup_upd, n_tup_hot_upd, n_dead_tup, pg_total_relation_size(relid)"
-        " FROM pg_stat_user_tables WHERE relname IN ('beat', 'lease', 'agent') ORDER BY relname"
-    )
-    for name, updated, hot, dead, size in rows:
-        share = 100 * int(str(hot)) / max(1, int(str(updated)))
-        print(
-            f"  {name!s:<12} {updated:>9,} updates, {share:3.0f} % within the page; {dead:,} dead, {int(str(size)) / 1e3:,.0f} kB"
-        )
+OLD = """
+INSERT INTO openbell.transition
+    (desk, agent, epoch, at, subject, name, grp, before, after, reason, message)
+SELECT 'old', 'old', 1, now() - make_interval(days => 800) + make_interval(mins => n * 6), 'lead', 'LIVE',
+    NULL, 'LIVE', 'FEED_STALE', 'NO_TICKS', 'No tick for 14 s, and ticks must come'
+FROM generate_series(1, 192000) AS n
+"""
+"""Of one desk, over 800 days."""
 
 
 async def removed(url: str) -> str:
-    """A year of one desk, pruned to what is kept by default."""
+    """What is kept by default, of eight hundred days of a desk."""
     from agent.store.postgres.pruning import prune
 
+    days, most = timedelta(days=1), 500_000_000
+    keeping = Keeping(history=400 * days, notices=30 * days, reports=14 * days, max_bytes=most)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO openbell.transition (desk, agent, epoch, at, subject, name, grp, before, after, reason, message)"
-            " SELECT 'old', 'old', 1, now() - make_interval(days => 800) + make_interval(mins => n * 6), 'lead', 'LIVE',"
-            " NULL, 'LIVE', 'FEED_STALE', 'NO_TICKS', 'No tick for 14 s, and ticks must come' FROM generate_series(1, 192000) AS n"
-        )
-    keeping = Keeping(
-        history=timedelta(days=400),
-        notices=timedelta(days=30),
-        reports=timedelta(days=14),
-        max_bytes=500_000_000,
-    )
+        connection.execute(OLD)
     shared = await connect(Address(url), timeout_s=10)
     began = time.perf_counter()
     await prune(shared, "old", keeping.limits(_now()))

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -198,7 +199,8 @@ def postgres_cluster() -> Iterator[Cluster]:
 def postgres_database(postgres_cluster: Cluster) -> str:
     """The name of a database that has the schema; to copy one for each test takes ten times as long."""
     name = postgres_cluster.create()
-    asyncio.run(prepare(Address(postgres_cluster.url(name))))
+    with ThreadPoolExecutor(1) as beside:  # a test's loop may be running here
+        beside.submit(asyncio.run, prepare(Address(postgres_cluster.url(name)))).result()
     return name
 
 

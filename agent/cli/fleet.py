@@ -29,7 +29,7 @@ CALM = ("ok", "info")
 @click.option("--desk", "desks", multiple=True, help="This desk; may be repeated.")
 @click.option("--all", "everything", is_flag=True, help="A line for those that are well, too.")
 @click.pass_context
-def fleet(context: click.Context, config: Path, url: str | None, **options: Any) -> None:
+def fleet(context: click.Context, /, config: Path, url: str | None, **options: Any) -> None:
     """Say which of many desks is in trouble. Exits 0 when all are well, 1 on a warning, 2 when one is
     critical, 3 when one is unknown.
     """

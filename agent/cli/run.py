@@ -108,6 +108,7 @@ async def serving(
     clock: SystemClock,
     redactor: Redactor | None = None,
     reloads: Reloads | None = None,
+    *,
     alive: Callable[[], None] = lambda: None,
     failed: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[list[str]]:
@@ -178,6 +179,9 @@ async def _shared(
         membership = Membership(blueprint, clock=surface.clock, base_url=surface.base_url)
     except ValueError as error:
         raise ConfigError(f"{blueprint.place('store', 'url')}: {error}") from None
+    if surface.redactor is not None:
+        for secret in membership.address.secrets:
+            surface.redactor.add(secret)
     desk = Desk(blueprint, membership, surface, failed)
     stack.push_async_callback(desk.stop)
     await desk.start()

@@ -77,9 +77,7 @@ class Agent:
         self.journal = self._holding.journal
         self.publisher = Publisher()
         self._parts = parts(blueprint.settings, clock)
-        self.posting = self._parts.posting(
-            clock, self.journal, self._stored, base_url, self._holding.gate
-        )
+        self.posting = self._parts.posting(clock, self.journal, self._stored, base_url, self._holding.gate)
         self._surroundings = Surroundings(blueprint.settings.name, blueprint.data_folder, base_url, simulator)
         self._outbound = Outbound(f"openbell/{__version__}")
         self._alive = alive

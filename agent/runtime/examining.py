@@ -23,7 +23,9 @@ from agent.store.journal import Entry
 from agent.text import plain
 
 PATIENCE_S = 20.0
-NO_DRIVER = 'agents that share PostgreSQL need psycopg, which is not installed; pip install "openbell[postgres]"'
+NO_DRIVER = (
+    'agents that share PostgreSQL need psycopg, which is not installed; pip install "openbell[postgres]"'
+)
 SIMULATED = "not asked: the simulated broker comes with the agent"
 
 

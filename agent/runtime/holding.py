@@ -9,8 +9,8 @@ from typing import Protocol
 from agent.alerts.ids import Ids, RandomIds
 from agent.alerts.letters import Letter
 from agent.runtime.lock import FolderLock
-from agent.store.journal import Journal
 from agent.store.door import Door
+from agent.store.journal import Journal
 
 FILE = "journal.sqlite"
 

@@ -19,8 +19,8 @@ from agent.delivery.sender import NO_RECEIVER, Sender
 from agent.errors import ActionError, StoreError
 from agent.model import Notice, NoticeType
 from agent.runtime.holding import Gate, OpenGate
-from agent.store.entry import Entry
 from agent.store.door import Door
+from agent.store.entry import Entry
 
 
 class Posting:

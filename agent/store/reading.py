@@ -35,15 +35,16 @@ class FileHistory:
         """The latest incidents, newest first, opened before an instant. Raises `StoreError`."""
         wanted = "SELECT * FROM incident WHERE opened_at < ? ORDER BY opened_at DESC LIMIT ?"
         found = await self._read(wanted, (_utc(before) if before is not None else "9999", limit))
-        return [rows.read_incident(tuple(row)) for row in found]
+        return list(rows.readable_incidents(map(tuple, found)))
 
     async def incident(self, id_: str) -> tuple[Incident, list[dict[str, object]]] | None:
         """One incident and its timeline, oldest first; `None` for an unknown id. Raises `StoreError`."""
         found = await self._read("SELECT * FROM incident WHERE id = ?", (id_,))
-        if not found:
+        incident = next(rows.readable_incidents(map(tuple, found)), None)
+        if incident is None:
             return None
         timeline = await self._read("SELECT * FROM transition WHERE incident = ? ORDER BY id", (id_,))
-        return rows.read_incident(tuple(found[0])), [rows.read_transition(row) for row in timeline]
+        return incident, [rows.read_transition(row) for row in timeline]
 
     async def states(self, machine: str, since: datetime, until: datetime) -> list[tuple[datetime, str]]:
         """A machine's changes of state, the one that held at `since` first. Raises `StoreError`."""

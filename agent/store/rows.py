@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -130,6 +131,13 @@ def read_incident(row: Sequence[Any]) -> Incident:
         message=message,
         acknowledged=word,
     )
+
+
+def readable_incidents(rows: Iterable[Sequence[Any]]) -> Iterator[Incident]:
+    """The incidents of rows, without those that nobody can read."""
+    for row in rows:
+        with suppress(ValueError, TypeError):
+            yield read_incident(row)
 
 
 def report_row(received: Received) -> tuple[str, str, str]:

@@ -44,9 +44,7 @@ class Site:
         listener: socket.socket,
         base_url: str,
     ) -> None:
-        self.access = Access(
-            server, control_token(folder), Sessions(clock, JournaledValues(journal, "web"))
-        )
+        self.access = Access(server, control_token(folder), Sessions(clock, JournaledValues(journal, "web")))
         self.hosts = Hosts(server, base_url, listener.getsockname()[1])
         self.base_url = base_url
         self._listener = listener

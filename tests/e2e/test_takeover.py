@@ -12,13 +12,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.postgres import Database
-from tests.postgres import empty_database as empty_database  # noqa: PLC0414 - a fixture
-from tests.postgres import postgres_cluster as postgres_cluster  # noqa: PLC0414 - a fixture
 
 from tests.campaign.fleet.members import DESK, UNSHIPPED, Member, Surroundings, members
 from tests.campaign.fleet.receiver import Receiver, Seen, read_log, receiving
 from tests.campaign.fleet.thing import Thing, under_watch
+from tests.postgres import Database
 
 LEASE_S = 3.0
 GENEROUS_S = LEASE_S + 5.0
@@ -103,14 +101,11 @@ async def control(member: Member, path: str, **body: str) -> Any:
 @pytest.fixture
 async def pair(empty_database: Database, tmp_path: Path) -> AsyncIterator[Pair]:
     """Both run, all is well, and the receiver behaves."""
-    log = tmp_path / "received"
+    log, url = tmp_path / "received", empty_database.url
     async with (
         under_watch(tmp_path / "phases") as thing,
         receiving(log, random.Random(0)) as receiver,
-        members(tmp_path, ("a", "b"), Surroundings(empty_database.url, thing.url, receiver.url)) as (
-            first,
-            second,
-        ),
+        members(tmp_path, ("a", "b"), Surroundings(url, thing.url, receiver.url)) as (first, second),
     ):
         receiver.calm = True
         one = Pair(first, second, thing, receiver, log, empty_database)

@@ -6,7 +6,7 @@ import hashlib
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 from agent import __version__
 from agent.clock import SystemClock

@@ -89,7 +89,9 @@ class Shipper:
         """Ship all that is on disk here. Raises `StoreError`."""
         async with self._turn:
             while await self._trip():
-                await self._journal.flush()  # what is shipped is gone from the file, and the next ones are seen
+                await (
+                    self._journal.flush()
+                )  # what is shipped is gone from the file, and the next ones are seen
 
     async def _trip(self) -> bool:
         """Whether something was shipped."""
@@ -112,5 +114,3 @@ class Shipper:
             self.refused += landed.refused
             log.warning("%d rows of a time when another agent owned the desk were not taken", landed.refused)
         self._landed(landed)
-
-

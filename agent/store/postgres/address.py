@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import psycopg
@@ -28,19 +29,26 @@ class Address:
                 "not a URL of a PostgreSQL database; expected one such as postgresql://user@host/openbell, "
                 "with special characters in it written as %40"
             ) from None
-        host = parts.get("host") or parts.get("hostaddr") or "localhost"
-        port = parts.get("port") or "5432"
+        hosts = (parts.get("host") or parts.get("hostaddr") or "localhost").split(",")
+        ports = (parts.get("port") or "").split(",")
+        ports = [port or "5432" for port in (ports * len(hosts) if len(ports) == 1 else ports)]
+        where = ",".join(map(":".join, zip(hosts, ports, strict=False)))
         name = parts.get("dbname") or parts.get("user") or "openbell"
-        object.__setattr__(self, "place", f"{host}:{port}/{name}")
-        object.__setattr__(self, "hosts", host.count(",") + 1)
+        object.__setattr__(self, "place", f"{where}/{name}")
+        object.__setattr__(self, "hosts", len(hosts))
         secrets = (parts.get("password"), parts.get("sslpassword"))
         object.__setattr__(self, "_secrets", tuple(filter(None, secrets)))
 
     def __str__(self) -> str:
         return self.place
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nobody may see."""
+        return (self.url, *self._secrets)
+
     def hide(self, text: str) -> str:
         """The text without the secrets."""
         for secret in self._secrets:
-            text = text.replace(secret, "…")
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", text)
         return text

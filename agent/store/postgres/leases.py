@@ -44,7 +44,8 @@ RELEASE = (
 class Lease:
     """Who holds a resource, in which epoch, since when, and for how long from the answer on.
 
-    `held_from` is the first of the epochs that its instance has held in a row. `run` is empty after a release. `ends_in` is negative for one that has ended. To be safe, count it
+    `held_from` is the first of the epochs that its instance has held in a row. `run` is empty after a
+    release. `ends_in` is negative for one that has ended. To be safe, count it
     from before the question.
     """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +11,7 @@ from agent.model import Incident
 from agent.store import outbox
 from agent.store.postgres.columns import INCIDENT, OUTBOX, texts
 from agent.store.postgres.connecting import Connection
-from agent.store.rows import read_incident
+from agent.store.rows import readable_incidents
 
 FAR = 2**62
 """Beyond every number."""
@@ -77,9 +76,7 @@ def read_transition(row: Sequence[Any]) -> dict[str, object]:
 
 def read_incidents(rows: Iterable[Sequence[Any]]) -> Iterator[Incident]:
     """Without those that nobody can read."""
-    for row in rows:
-        with suppress(ValueError):
-            yield read_incident(texts(row))
+    return readable_incidents(texts(row) for row in rows)
 
 
 def read_letters(rows: Iterable[Sequence[Any]]) -> list[Letter]:

@@ -23,7 +23,11 @@ GUARDS = (
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('openbell schema'))"
 STANDING = (
     "SELECT current_user, current_database(), current_setting('server_encoding'), pg_is_in_recovery(),"
-    " to_regnamespace('openbell') IS NOT NULL"
+    " EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'openbell')"
+)
+"""Names are looked up in tables: functions such as `to_regclass` may answer from before a wait."""
+HAS_META = (
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'openbell' AND tablename = 'meta')"
 )
 MISSING_RIGHTS = (
     "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -84,7 +88,7 @@ async def _version(connection: Connection, address: Address, user: str) -> int:
     cursor = await connection.execute("SELECT has_schema_privilege('openbell', 'USAGE')")
     if await cursor.fetchone() != (True,):
         raise _may_not(address, user, "use the schema openbell", "GRANT USAGE ON SCHEMA openbell")
-    cursor = await connection.execute("SELECT to_regclass('openbell.meta') IS NOT NULL")
+    cursor = await connection.execute(HAS_META)
     if await cursor.fetchone() != (True,):
         return 0
     cursor = await connection.execute(

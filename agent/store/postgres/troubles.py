@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import psycopg
@@ -26,7 +27,7 @@ class SharedStoreError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """One kind: by which words or which SQLSTATE it is known, and what is said of it."""
+    """One kind: by which words, as patterns, or which SQLSTATE it is known, and what is said of it."""
 
     remedy: str
     lasting: bool
@@ -36,6 +37,17 @@ class _Trouble:
 
 _TROUBLES = (
     _Trouble(
+        "an option in [store] url is not right; correct it",
+        True,
+        ("invalid \\w+ value", "weak sslmode", "invalid port number", "invalid integer value"),
+    ),
+    _Trouble(
+        "the server's certificate is not trusted; give its authority with sslrootcert in [store] url, "
+        "and the host as the certificate names it",
+        True,
+        ("certificate",),
+    ),
+    _Trouble(
         "the server does not take this user and password; correct them in [store] url or the password file",
         True,
         ("password authentication failed", "no password supplied", "authentication failed"),
@@ -44,7 +56,7 @@ _TROUBLES = (
     _Trouble(
         "there is no such database; correct its name in [store] url, or create it",
         True,
-        ('" does not exist', "no such database"),
+        ('database "[^"]*" does not exist', "no such database"),
         ("3D000",),
     ),
     _Trouble(
@@ -58,12 +70,6 @@ _TROUBLES = (
         "the server speaks no TLS, and sslmode in [store] url asks for it; switch it on at the server",
         True,
         ("does not support SSL", "server does not support TLS"),
-    ),
-    _Trouble(
-        "the server's certificate is not trusted; give its authority with sslrootcert in [store] url, "
-        "and the host as the certificate names it",
-        True,
-        ("certificate verify failed", "root certificate file", "does not match host name", "certificate"),
     ),
     _Trouble(
         "the name of the host is not known; correct it in [store] url, or look at the name server",
@@ -124,7 +130,7 @@ def explain(address: Address, error: BaseException) -> SharedStoreError:
     """The place, the finding and the remedy; never the password."""
     if isinstance(error, SharedStoreError):
         return error
-    found = address.hide(" ".join(str(error).split()))
+    found = address.hide(_plain(str(error)))
     if isinstance(error, (TimeoutError, psycopg.errors.ConnectionTimeout)):
         return silent(address)
     trouble = _known(getattr(error, "sqlstate", None), found)
@@ -150,7 +156,16 @@ def too_old(address: Address, version: int) -> SharedStoreError | None:
     )
 
 
+def _plain(text: str) -> str:
+    """One line, without what libpq says before the finding and after it."""
+    text = re.sub(r"Is the server running on that host and accepting TCP/IP connections\?", "", text)
+    line = " ".join(text.split())
+    return re.sub(
+        r"^(connection failed: )?(connection to server (at|on) .{0,300}? failed: )?(FATAL: )?", "", line
+    )
+
+
 def _known(state: str | None, found: str) -> _Trouble | None:
     by_state = (one for one in _TROUBLES if state is not None and state in one.states)
-    by_words = (one for one in _TROUBLES if any(words in found for words in one.words))
+    by_words = (one for one in _TROUBLES if any(re.search(words, found) for words in one.words))
     return next(by_state, None) or next(by_words, None)

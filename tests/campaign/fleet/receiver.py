@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.campaign.fleet.thing import read_lines, write_line
+from tests.campaign.fleet.thing import append, read_lines
 
 THING = "thing"
 """What the machine is called that asks for the state of what is under watch."""
@@ -47,7 +47,7 @@ class Receiver:
     """Each request is on disk before it is answered, if it is."""
 
     def __init__(self, log: Path, dice: random.Random) -> None:
-        self._file = log.open("a")
+        self._log = log
         self._dice = dice
         self.calm = False
         self.url = ""
@@ -65,7 +65,7 @@ class Receiver:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         body = await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
         draw = 1.0 if self.calm else self._dice.random()
-        write_line(self._file, line_of(body, is_accepted=draw >= 0.26))
+        append(self._log, line_of(body, is_accepted=draw >= 0.26))
         self.count += 1
         if draw < 0.10:
             writer.write(LATER)

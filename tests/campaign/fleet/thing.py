@@ -27,7 +27,7 @@ class Thing:
     """Well at first; every change is on disk before anybody can see it."""
 
     def __init__(self, journal: Path) -> None:
-        self._file = journal.open("a")
+        self._journal = journal
         self.url = ""
         self.now = Phase(0, "WELL", time.time())
         self.asked = 0
@@ -36,7 +36,7 @@ class Thing:
         """The next illness, or the recovery from the present one."""
         number = self.now.number + (state == "ILL")
         phase = Phase(number, state, time.time())
-        write_line(self._file, {"number": number, "state": state, "began_at": phase.began_at})
+        append(self._journal, {"number": number, "state": state, "began_at": phase.began_at})
         self.now = phase
         return phase
 
@@ -45,11 +45,12 @@ class Thing:
         return web.json_response({"state": self.now.state, "phase": self.now.number})
 
 
-def write_line(file: Any, line: dict[str, object]) -> None:
+def append(path: Path, line: dict[str, object]) -> None:
     """One line of JSON, on disk when this returns."""
-    file.write(json.dumps(line) + "\n")
-    file.flush()
-    os.fsync(file.fileno())
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
