@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 
 from agent.alerts.ids import RANDOM, DerivedIds, Ids
 from agent.alerts.letters import Address, Letter, write
-from agent.alerts.routes import Escalation, Route
-from agent.config.rule_table import as_rule, default_table
+from agent.alerts.routes import Escalation, QuietHours, Route
+from agent.config.rule_table import as_deadline_rules, as_rule, default_table
+from agent.config.schema import DeadlineTable
 from agent.health.document import AgentPart
 from agent.health.rules import Rule, bind
-from agent.model import Incident, Machine, Notice, NoticeType, Report
+from agent.model import Incident, Machine, Notice, NoticeType, Report, Severity
 from agent.runtime.core import Consequences, Core
 from agent.runtime.publishing import Publisher
 from agent.store import snapshot
@@ -34,9 +36,28 @@ ROUTES = (
         repeat=timedelta(minutes=10),
         escalate=Escalation(after=timedelta(minutes=15), to=frozenset({"head"})),
     ),
-    Route(to=frozenset({"chat"}), settle=timedelta(seconds=30)),
+    Route(
+        to=frozenset({"chat"}),
+        severity=Severity.WARNING,
+        settle=timedelta(seconds=30),
+        quiet=QuietHours(begins=time(9), ends=time(11), zone=ZoneInfo("Asia/Kolkata")),
+    ),
 )
-RULES: tuple[Rule, ...] = tuple(map(as_rule, default_table()))
+DEADLINE = DeadlineTable.model_validate(
+    {
+        "id": "login-before-open",
+        "code": "AUTH_REQUIRED",
+        "before_open": "30m",
+        "remind": ["90m", "60m"],
+        "require": {"auth": ["VALID"]},
+    }
+)
+RULES: tuple[Rule, ...] = (*as_deadline_rules(DEADLINE), *map(as_rule, default_table()))
+
+
+def next_open(now: datetime) -> datetime:
+    today = now.replace(hour=3, minute=45, second=0, microsecond=0)
+    return today if now < today else today + timedelta(days=1)
 
 
 class Clock:
@@ -118,7 +139,9 @@ class Desk:
 
     def say(self, **states: str) -> None:
         for name, state in states.items():
-            self.core.accept(name, Report(state=state, reason="R", observed_at=self.clock.now()))
+            told = {"next_open_at": next_open(self.clock.now()).isoformat()} if state == "CLOSED" else {}
+            report = Report(state=state, reason="R", observed_at=self.clock.now(), attributes=told)
+            self.core.accept(name, report)
 
     def wait(self, span: timedelta) -> None:
         end = self.clock.now() + span
@@ -221,6 +244,20 @@ def test_an_agent_by_itself_has_random_ids() -> None:
     trouble(one)
     trouble(other)
     assert not set(one.opened) & set(other.opened)
+
+
+def test_a_reminder_is_the_same_from_both_and_is_told_once_though_the_clock_goes_back() -> None:
+    text = well().snapshot
+    one, other = Desk(MORNING - timedelta(hours=2), text), Desk(MORNING - timedelta(minutes=119), text)
+    for desk in (one, other):
+        desk.say(market="CLOSED", auth="REQUIRED", feed="CONNECTED", spare="CONNECTED")
+        desk.wait(timedelta(hours=2, minutes=5))
+        desk.clock.at -= timedelta(hours=1)
+        desk.core.shift(-timedelta(hours=1))
+        desk.wait(timedelta(hours=1))
+    found = [[n.id for n in desk.notices if n.type is NoticeType.REMINDER] for desk in (one, other)]
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
 
 
 STATES = {
