@@ -150,6 +150,7 @@ class Membership:
             if error.lasting:
                 raise error
             if self._clock.monotonic() > until:
+                log.warning("starting without the shared store: %s", error)
                 self.shipper.error = str(error)
                 self.tenure.keep(self.local.epoch)
                 return
