@@ -1,4 +1,4 @@
-"""How long a desk is without an owner: of two real agents one is killed, stopped still, cut off, or told to end.
+"""How long a desk is without an owner: of two agents one is killed, stopped still, cut off, or told to end.
 
 The time runs from the blow. *Owns*: the lease is the other's. *Serves*: the other one's own document says
 what the first one's said.
