@@ -90,9 +90,7 @@ class Life:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_what_happened_is_kept_once_and_the_owners_word_counts(
-    connections, database, seed
-) -> None:
+async def test_what_happened_is_kept_once_and_the_owners_word_counts(connections, database, seed) -> None:
     lives = [Life(name, connections, random.Random(f"{seed} {name}")) for name in "abc"]
     async with asyncio.timeout(60):
         await asyncio.gather(*(one.live() for one in lives))
