@@ -17,6 +17,8 @@ from agent.web.standby import Owner, StandbyServer
 
 log = logging.getLogger(__name__)
 
+ALIVE_EVERY_S = 5.0
+
 
 class Desk:
     """Goes from standing by to owning the desk and back, until it is stopped.
@@ -88,16 +90,23 @@ class Desk:
             clock=surface.clock,
             listener=surface.listener.dup(),
             base_url=surface.base_url,
-            owner=lambda: Owner(self._membership.desk, self._membership.owner),
+            owner=lambda: Owner(self._membership.desk, self._membership.owner, self._membership.owner_url),
             fleet=self._fleet(),
         )
         await server.start()
         self._serving.set()
-        surface.alive()
+        living = asyncio.create_task(self._live(), name="sign of life")
         try:
             await self._or_stopped(self._membership.owned())
         finally:
+            living.cancel()
             await server.stop()
+
+    async def _live(self) -> None:
+        """To stand by is to be alive: whoever looks after the process must not end it for that."""
+        while True:
+            self._surface.alive()
+            await self._surface.clock.sleep(ALIVE_EVERY_S)
 
     async def _own(self) -> None:
         surface, membership = self._surface, self._membership
@@ -135,4 +144,4 @@ class Desk:
         self._blueprint = agent.blueprint
 
     def _fleet(self) -> Fleet:
-        return Fleet(self._surface.clock, self._membership.fleet, self._membership.forget)
+        return Fleet(self._surface.clock, self._membership.outlook.view, self._membership.outlook.forget)

@@ -45,7 +45,7 @@ def login(config: Path, url: str | None, machine: str | None, paste: bool) -> No
 
 
 def _only_login(agent: Reach) -> str:
-    machines = agent.ask("/api/system/health").json.get("machines", {})
+    machines = agent.document()["machines"]
     names = [name for name, part in machines.items() if part["role"] == "auth"]
     if not names:
         raise AgentError(f"{agent.url}: this agent has no machine with a login")

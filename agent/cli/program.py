@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "agent.cli.check:check",
     "schema": "agent.cli.schema:schema",
     "status": "agent.cli.status:status",
+    "fleet": "agent.cli.fleet:fleet",
     "ready": "agent.cli.ready:ready",
     "login": "agent.cli.login:login",
     "notify": "agent.cli.notify:notify",

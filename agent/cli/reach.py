@@ -89,6 +89,14 @@ class Reach:
         finally:
             connection.close()
 
+    def document(self) -> dict[str, Any]:
+        """The present document. Raises `Unreachable`, also where the agent stands by and has none."""
+        answer = self.ask("/api/system/health")
+        found: dict[str, Any] = answer.json
+        if answer.status >= 400:
+            raise Unreachable(f"{self.url}: {found.get('detail', answer.status)}")
+        return found
+
     def documents(self) -> Iterator[dict[str, Any]]:
         """The documents as they come, the present one first. Raises `Unreachable` when they end."""
         for name, said in self.events():

@@ -35,9 +35,9 @@ def ready(**options: Any) -> None:
         raise ConfigError("--by goes with --wait")
     agent = reach(options["config"], options["url"])
     try:
-        document = agent.ask("/api/system/health").json
+        document = agent.document()
         if wait and not document[word]:
-            document = _wait(agent, word, _end(by, document)) or agent.ask("/api/system/health").json
+            document = _wait(agent, word, _end(by, document)) or agent.document()
     except Unreachable as error:
         click.echo(json.dumps({"error": str(error)}) if as_json else f"UNKNOWN: {error}")
         sys.exit(EXIT_UNREACHABLE)
@@ -69,7 +69,7 @@ def _wait(agent: Reach, word: str, end: datetime | None) -> dict[str, Any] | Non
 
 def _now(agent: Reach) -> datetime:
     """The agent's own time: a demo's clock stands elsewhere than ours."""
-    return datetime.fromisoformat(agent.ask("/api/system/health").json["generated_at"])
+    return datetime.fromisoformat(agent.document()["generated_at"])
 
 
 def _end(by: str | None, document: dict[str, Any]) -> datetime | None:

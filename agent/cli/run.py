@@ -179,6 +179,9 @@ async def _shared(
         membership = Membership(blueprint, clock=surface.clock, base_url=surface.base_url)
     except ValueError as error:
         raise ConfigError(f"{blueprint.place('store', 'url')}: {error}") from None
+    if surface.redactor is not None:
+        for secret in membership.address.secrets:
+            surface.redactor.add(secret)
     desk = Desk(blueprint, membership, surface, failed)
     stack.push_async_callback(desk.stop)
     await desk.start()

@@ -33,12 +33,9 @@ def status(config: Path, url: str | None, as_json: bool, watch: bool) -> None:
             sys.exit(_view(agent))
         if watch:
             _watch(agent, as_json)
-        document = agent.ask("/api/system/health").json
+        document = agent.document()
     except Unreachable as error:
         click.echo(json.dumps({"error": str(error)}) if as_json else f"UNKNOWN: {error}")
-        sys.exit(EXIT_UNREACHABLE)
-    if "severity" not in document:
-        click.echo(f"UNKNOWN: {agent.url}: {document.get('detail', 'no document')}")
         sys.exit(EXIT_UNREACHABLE)
     click.echo(json.dumps(document, indent=2) if as_json else describe(document))
     sys.exit(EXIT[document["severity"]])

@@ -13,6 +13,7 @@ HEADLINES = {
     "FEED_STALE": "The feed has gone quiet",
     "MACHINE_UNKNOWN": "Something cannot be seen",
     "AGENT_DEGRADED": "The agent needs care",
+    "AGENT_LOST": "Another agent is lost",
     "BROKER_UNREACHABLE": "The broker does not answer",
     "CLOCK_OFFSET": "The clock is wrong",
     "CALENDAR_ENDS": "The calendar ends soon",

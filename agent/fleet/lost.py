@@ -98,10 +98,11 @@ def _said(watch: Watch) -> tuple[str, str, str]:
 def _names(lost: tuple[Lost, ...]) -> str:
     if len(lost) == 1:
         [one] = lost
-        return f"{one.name} at {one.host}, of the desk {one.desk}, is not heard of since {_time(one.seen_at)}"
+        since = _time(one.seen_at)
+        return f"{one.name} at {one.host}, of the desk {one.desk}, has not been heard of since {since}"
     named = ", ".join(one.name for one in lost[:NAMED_AT_MOST])
     more = f" and {len(lost) - NAMED_AT_MOST} more" if len(lost) > NAMED_AT_MOST else ""
-    return f"{len(lost)} agents are not heard of: {named}{more}"
+    return f"{len(lost)} agents have not been heard of: {named}{more}"
 
 
 def _time(at: datetime) -> str:

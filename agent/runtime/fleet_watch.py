@@ -41,6 +41,7 @@ class Edition:
     """One document as it is sent: the bytes are made when somebody wants them, and once."""
 
     def __init__(self, document: FleetDocument, mark: str, former: FleetDocument | None = None) -> None:
+        """`former` is the document of the revision before."""
         self.document = document
         self._mark = mark
         self._former = former
@@ -63,7 +64,7 @@ class Edition:
 
     @property
     def step(self) -> bytes | None:
-        """What is new since the revision before; `None` for the first document."""
+        """What is new since the revision before; `None` for the first one."""
         if self._step is None and self._former is not None:
             made: FleetStep = step(self._former, self.document)
             self._step = made.model_dump_json(by_alias=True).encode()
@@ -104,6 +105,7 @@ class FleetView:
         self._begun = asyncio.Event()
         self._news = asyncio.Event()
         self._mark = secrets.token_hex(4)
+        self._before: FleetDocument | None = None
         self.readers: Callable[[], int] = lambda: 0
         """How many event streams are open."""
         self.latest: Edition | None = None
@@ -207,8 +209,9 @@ class FleetView:
             made = await asyncio.to_thread(self._made, known, former)
         else:
             made = self._made(known, former)
-        is_next = former is not None and made.revision != former.revision
-        self.latest = Edition(made, self._mark, former if is_next else None)
+        if former is not None and made.revision != former.revision:
+            self._before = former
+        self.latest = Edition(made, self._mark, self._before)
         self.revised.set(made.revision)
         self.renewed.set(made.generated_at)
 

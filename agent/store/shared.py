@@ -26,7 +26,11 @@ class SharedJournal:
     store goes or comes back may see some twice, or not.
     """
 
-    def __init__(self, local: Door, shared: History) -> None:
+    def __init__(
+        self, local: Door, shared: History, *, pruned: Callable[[Limits], None] = lambda limits: None
+    ) -> None:
+        """`pruned` hears what the shared history is to forget as well."""
+        self._pruned = pruned
         self._local = local
         self._shared = shared
         self._is_alone = False
@@ -67,6 +71,7 @@ class SharedJournal:
 
     def prune(self, limits: Limits) -> None:
         self._local.prune(limits)
+        self._pruned(limits)
 
     def hurry(self) -> None:
         self._local.hurry()

@@ -1,4 +1,4 @@
-"""Takes the pictures of this folder: the five main states of the page and its past, of a demo."""
+"""Takes the pictures of this folder: the main states of the page and its past, of a demo; and the fleet."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from past import write_past
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
 BEFORE_THE_BELL = "2026-11-23T09:14:40+05:30"
@@ -25,6 +27,7 @@ VIEWS = {
     "": {"viewport": {"width": 1180, "height": 760}},
     "-phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "is_mobile": True},
 }
+FLEET_VIEWS = {"": {"viewport": {"width": 1440, "height": 900}}}
 
 expect.set_options(timeout=40_000)
 
@@ -48,10 +51,12 @@ def demo() -> Iterator[tuple[subprocess.Popen[str], str, str]]:
             process.wait()
 
 
-def open_pages(browser: Browser, address: str) -> dict[str, Page]:
+def open_pages(
+    browser: Browser, address: str, views: Mapping[str, Mapping[str, Any]] = VIEWS
+) -> dict[str, Page]:
     """The page in each view."""
     pages = {}
-    for name, view in VIEWS.items():
+    for name, view in views.items():
         pages[name] = browser.new_context(
             timezone_id="Asia/Kolkata", reduced_motion="reduce", **view
         ).new_page()
@@ -84,6 +89,27 @@ def take_the_past(pages: dict[str, Page]) -> None:
         page.evaluate("scrollTo(0, 0)")
 
 
+@contextmanager
+def fleet() -> Iterator[str]:
+    """The address of an agent with two hundred invented desks behind it."""
+    command = [sys.executable, "-m", "tests.e2e.invented_fleet"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603 - our own
+    try:
+        yield process.stdout.readline().strip() if process.stdout is not None else ""
+    finally:
+        process.kill()
+        process.wait()
+
+
+def take_the_fleet(browser: Browser) -> None:
+    with fleet() as address:
+        for name, page in open_pages(browser, f"{address}/fleet", VIEWS | FLEET_VIEWS).items():
+            expect(page.locator("#contact")).to_have_text("live")
+            expect(page.locator(".desk")).not_to_have_count(0)
+            page.wait_for_timeout(PAINT_MS)
+            page.screenshot(path=HERE / f"fleet{name}.png")
+
+
 def log_in(page: Page) -> None:
     page.get_by_role("link", name="Log in to the broker").click()
     page.get_by_role("button", name="Log in as").click()
@@ -112,6 +138,7 @@ def main() -> None:
         for page in pages.values():
             page.clock.fast_forward(31_000)
         take(pages, "out-of-contact", "Out of contact")
+        take_the_fleet(browser)
         browser.close()
 
 

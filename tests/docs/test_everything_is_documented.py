@@ -22,6 +22,8 @@ from agent.clock import SystemClock
 from agent.config.loading import load
 from agent.config.rule_table import default_table
 from agent.config.schema import DeadlineTable
+from agent.fleet import document as fleet_document
+from agent.fleet import lost
 from agent.health import answer, document, self_check
 from agent.model import UNKNOWN, CoreReason, Report
 from agent.registry import load_plugins
@@ -211,7 +213,8 @@ def test_every_state_and_reason_of_a_kind_is_documented(kind: str) -> None:
 
 
 def test_the_states_and_reasons_of_the_core_are_documented() -> None:
-    assert said_of("agent") == (set(self_check.MACHINE.states), set(self_check.MACHINE.reasons))
+    for machine in (self_check.MACHINE, lost.MACHINE):
+        assert said_of(machine.role) == (set(machine.states), set(machine.reasons))
     known = said_of("any")[1] | said_of("market")[1]
     assert set(CoreReason) <= known
 
@@ -220,6 +223,7 @@ def test_every_code_is_documented() -> None:
     codes = {rule.code for rule in default_table()} | {
         answer.STARTING,
         answer.NOTHING,
+        lost.CODE,
         DeadlineTable.model_fields["code"].default,
         *(rule["code"] for rule in watcher.overrides("", None, timedelta(seconds=30))["rule",]),
     }
@@ -250,6 +254,25 @@ PARTS: dict[str, type[BaseModel]] = {
     "`machines{}`": document.MachinePart,
     "`agent`": document.AgentPart,
 }
+
+
+FLEET = sections(page("fleet.md"))
+FLEET_PARTS: dict[str, type[BaseModel]] = {
+    "The document": fleet_document.FleetDocument,
+    "`desks[]`": fleet_document.DeskEntry,
+    "`agents[]`": fleet_document.AgentEntry,
+    "`groups[]`": fleet_document.GroupEntry,
+    "`incidents[]`": fleet_document.IncidentEntry,
+    "`leases[]`": fleet_document.LeaseEntry,
+}
+
+
+@pytest.mark.parametrize("title", FLEET_PARTS)
+def test_every_field_of_the_fleets_document_is_documented(title: str) -> None:
+    fields = [field.alias or name for name, field in FLEET_PARTS[title].model_fields.items()]
+    said = {name for cell in re.findall(r"^\| (`[^|]*) \|", FLEET[title].text, re.MULTILINE)
+            for name in re.findall(r"`(\w+)`", cell)}  # fmt: skip
+    assert sorted(said) == sorted(fields)
 
 
 @pytest.mark.parametrize("title", PARTS)

@@ -21,7 +21,7 @@ from agent.runtime.fleet_watch import FleetView
 from agent.web.fleet import Fleet
 from agent.web.guard import dress
 from agent.web.page import PageFiles
-from agent.web.routes import Route, add_routes
+from agent.web.routes import add_routes
 
 DESKS = Path(__file__).parents[2] / "docs" / "images" / "desks.py"
 
@@ -91,7 +91,6 @@ async def invented_fleet(count: int = 200) -> AsyncIterator[InventedFleet]:
     app.on_response_prepare.append(prepare)
     add_routes(app, [*handlers.routes(), *PageFiles().routes()])
     app.router.add_get("/", blank)
-    assert all(isinstance(one, Route) for one in handlers.routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -104,3 +103,14 @@ async def invented_fleet(count: int = 200) -> AsyncIterator[InventedFleet]:
         running.cancel()
         handlers.close()
         await runner.cleanup()
+
+
+async def main() -> None:
+    """Serve it for whoever takes pictures of it, until the process is ended."""
+    async with invented_fleet() as fleet:
+        print(fleet.url, flush=True)  # noqa: T201 - where the pictures are to be taken
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -7,8 +7,6 @@ import logging
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime
 from typing import Protocol
 
 from agent.alerts.ids import DerivedIds, Ids
@@ -16,27 +14,26 @@ from agent.alerts.letters import Letter
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint
 from agent.errors import StoreError
-from agent.fleet import lost
-from agent.fleet.lost import fleet_report
-from agent.fleet.rows import AgentRow, FleetRows, Forgotten, Role
+from agent.fleet.rows import Role
 from agent.health.document import HealthDocument
 from agent.model import Incident, Report
-from agent.runtime.fleet_watch import FleetView
 from agent.runtime.holding import FILE, Gate
 from agent.runtime.lock import FolderLock
 from agent.runtime.notifiers import Notifiers
 from agent.runtime.sharing.held import Held
 from agent.runtime.sharing.link import Link
+from agent.runtime.sharing.outlook import Outlook
 from agent.runtime.sharing.presence import Presence
 from agent.runtime.sharing.shipper import Shipper
 from agent.runtime.sharing.tenure import Tenure
-from agent.runtime.sharing.watchman import Watchman
 from agent.store.door import Door
 from agent.store.entry import Entry
 from agent.store.journal import Journal
-from agent.store.postgres.agents import fleet_rows, forget, has_standby
+from agent.store.keeping import Limits
+from agent.store.postgres.agents import has_standby, url_of
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
+from agent.store.postgres.pruning import prune
 from agent.store.postgres.reading import SharedHistory, inheritance
 from agent.store.postgres.schema import bring_forward
 from agent.store.postgres.shipping import Landed
@@ -48,7 +45,7 @@ EPOCH_KEY = "sharing:epoch"
 START_PATIENCE_S = 5.0
 """So long is the shared store waited for at the start; the agent then begins without it."""
 AGAIN_S = 0.25
-TELL_EVERY_S = 1.0
+PRUNING_S = 300.0
 PARTING_S = 1.0
 """So long may each step of a parting take."""
 
@@ -75,94 +72,98 @@ class Membership:
         self._clock = clock
         self._folder = FolderLock(blueprint.data_folder)
         run = uuid.uuid4().hex
-        self._local = Journal(blueprint.data_folder / FILE, run=run)
+        self.local = Journal(blueprint.data_folder / FILE, run=run)
         self._run = run
         self._name = settings.name
         self._lasts = store.takeover
         self._steady = Link(self.address, clock)
         self._work = Link(self.address, clock)
-        self._wide = Link(self.address, clock)
         self._held: Held | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.ids: Ids = DerivedIds(self.desk)
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
         self._history = SharedHistory(self.address, self.desk)
-        self.journal: Door = SharedJournal(self._local, self._history)
+        self.journal: Door = SharedJournal(self.local, self._history, pruned=self._prune)
         self._agent: Serving | None = None
-        self.woken: Callable[[], None] = lambda: None
+        self._pruning: asyncio.Task[None] | None = None
+        self._owner_url: tuple[str | None, str | None] = (None, None)
 
     # -- the process's life ----------------------------------------------------------------------
 
     async def begin(self) -> None:
         """Take the folder, find the shared store. Raises `StoreError` for what waiting will not mend."""
         self._folder.acquire()
-        self._local.open()
-        self._local.start()
-        self.member = Member(desk=self.desk, agent=self._name, instance=self._local.instance, run=self._run)
-        self._local.epoch = int(self._local.value(EPOCH_KEY) or 0)
-        self.shipper = Shipper(
-            self._work,
-            self.member,
-            self._local,
-            clock=self._clock,
-            claims_in=lambda: self.tenure.seat.epoch if self.tenure.owns else None,
-            landed=self._landed,
-        )
-        self.tenure = Tenure(
-            self._steady,
-            self.member,
-            clock=self._clock,
-            lasts=self._lasts,
-            beat=self._beat,
-            woken=self._woken,
-            turned=self._turned,
-        )
-        self._local.on_shipment = self.shipper.wake
-        self.watchman = Watchman(self.member, self._clock)
-        self.fleet = FleetView(
-            self._read_fleet,
-            clock=self._clock,
-            me=self._name,
-            own=self._own_row,
-            watches=lambda: self.watchman.watches,
-        )
-        error = await self._meet()
-        if error is None:
-            await self.tenure.turn()
-        else:
-            log.warning("starting without the shared store: %s", error)
-            self.shipper.error = str(error)
-            self.tenure.keep(self._local.epoch, error)
+        try:
+            self.local.open()
+            self.local.start()
+            self._put_together()
+            await self._meet()
+        except BaseException:
+            await self._close()
+            raise
         keep = asyncio.get_running_loop().create_task
         self._tasks = [
             keep(self.tenure.run(), name="the desk's lease"),
             keep(self.shipper.run(), name="shipping"),
-            keep(self.fleet.run(), name="the fleet"),
-            keep(self._tell_of_fleet(), name="word of the fleet"),
+            keep(self.outlook.view.run(), name="the fleet"),
+            keep(self.outlook.tell(), name="word of the fleet"),
         ]
 
-    async def _meet(self) -> SharedStoreError | None:
-        """Find the shared store, brought forward, and enter this agent; or why that takes too long.
+    def _put_together(self) -> None:
+        member = Member(desk=self.desk, agent=self._name, instance=self.local.instance, run=self._run)
+        self.member = member
+        self.local.epoch = int(self.local.value(EPOCH_KEY) or 0)
+        self.shipper = Shipper(
+            self._work,
+            member,
+            self.local,
+            clock=self._clock,
+            claims_in=self._claims_in,
+            landed=self._landed,
+        )
+        self.tenure = Tenure(
+            self._steady,
+            member,
+            clock=self._clock,
+            lasts=self._lasts,
+            enter=self._enter,
+            beat=self._beat,
+            woken=self._woken,
+            turned=self._turned,
+        )
+        self.outlook = Outlook(
+            self.address,
+            member,
+            clock=self._clock,
+            own=lambda: self.presence.row(member, self.tenure.role),
+        )
+        self.local.on_shipment = self.shipper.wake
 
-        Raises `SharedStoreError` for what waiting will not mend.
-        """
+    async def _meet(self) -> None:
+        """Find the shared store; without it, begin as the owner that this agent was last."""
         until = self._clock.monotonic() + START_PATIENCE_S
         while True:
-            try:
-                async with self._steady.use(START_PATIENCE_S) as connection:
-                    await bring_forward(connection, self.address)
-                    await self.presence.register(connection, self.member)
-            except SharedStoreError as error:
-                if error.lasting:
-                    raise
-                if self._clock.monotonic() > until:
-                    return error
-                await self._clock.sleep(AGAIN_S)
-            else:
-                return None
+            await self.tenure.turn()
+            error = self.tenure.error
+            if error is None:
+                return
+            if error.lasting:
+                raise error
+            if self._clock.monotonic() > until:
+                self.shipper.error = str(error)
+                self.tenure.keep(self.local.epoch)
+                return
+            await self._clock.sleep(AGAIN_S)
+
+    async def _enter(self, connection: Connection) -> None:
+        """Before all else: the tables as this program knows them, and this agent among the others."""
+        await bring_forward(connection, self.address)
+        await self.presence.register(connection, self.member)
 
     async def end(self) -> None:
         """Say that this agent has ended, and let go of everything."""
+        if not self.has_begun:
+            return
         with suppress(SharedStoreError, TimeoutError):
             async with self._clock.timeout(PARTING_S):
                 await self.shipper.drain()
@@ -171,14 +172,26 @@ class Membership:
         with suppress(SharedStoreError):
             async with self._steady.use(PARTING_S) as connection:
                 await self.presence.end(connection, self.member)
-        for link in (self._steady, self._work, self._wide):
+        await self._close()
+
+    async def _close(self) -> None:
+        links = (self._steady, self._work, *((self.outlook,) if self.has_begun else ()))
+        for link in links:
             link.hang_up()
-        for task in self._tasks:
+        tasks = [*self._tasks, *([self._pruning] if self._pruning is not None else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks = []
+        for link in links:
+            link.drop()
         await self._history.close()
         await self.journal.close()
         self._folder.release()
+
+    @property
+    def has_begun(self) -> bool:
+        return bool(self._tasks)
 
     # -- tenures ---------------------------------------------------------------------------------
 
@@ -199,13 +212,13 @@ class Membership:
         try:
             await self.shipper.drain()
             async with self._work.use(START_PATIENCE_S) as connection:
-                waiting = [letter.id for letter in self._local.waiting]
+                waiting = [letter.id for letter in self.local.waiting]
                 known = await inheritance(connection, self.desk, waiting)
         except StoreError as error:
             log.warning("what the desk's former owner knew cannot be read: %s", error)
             await self._clock.sleep(AGAIN_S)
             return False
-        self._local.inherit(
+        self.local.inherit(
             values=known.values,
             incidents=known.incidents,
             letters=known.letters,
@@ -213,7 +226,7 @@ class Membership:
             delivered_last=known.delivered_last,
             last_letter=known.last_letter,
         )
-        await self._local.flush()
+        await self.local.flush()
         return True
 
     async def lost(self) -> None:
@@ -226,7 +239,7 @@ class Membership:
         self.serve(None)
         try:
             async with self._clock.timeout(PARTING_S):
-                await self._local.flush()
+                await self.local.flush()
                 await self.shipper.drain()
         except (StoreError, TimeoutError) as error:
             log.info("what happened last is shipped when this agent starts again: %s", error)
@@ -246,10 +259,16 @@ class Membership:
         lease = self.tenure.lease
         return None if lease is None or lease.is_free else lease.agent
 
+    @property
+    def owner_url(self) -> str | None:
+        return self._owner_url[1] if self._owner_url[0] == self.owner else None
+
     def serve(self, agent: Serving | None) -> None:
         """This agent runs, and owns the desk; or none does."""
         self._agent = agent
         self.presence.said = (lambda: None) if agent is None else agent.said
+        self.outlook.deliver = None if agent is None else agent.deliver
+        self.shipper.wake()
         self.tenure.stir()
 
     # -- what an agent holds ---------------------------------------------------------------------
@@ -269,67 +288,57 @@ class Membership:
 
     async def close(self) -> None:
         """All stays open until the process ends."""
-        await self._local.flush()
+        await self.local.flush()
 
     # -- what happens ----------------------------------------------------------------------------
 
     async def _beat(self, connection: Connection, role: Role) -> None:
         await self.presence.beat(connection, self.member, role)
+        if role is Role.STANDBY and self.owner != self._owner_url[0]:
+            self._owner_url = (self.owner, await url_of(connection, self.owner or ""))
         if self._agent is not None:
             await self.presence.configured(connection, self.member, self._agent.blueprint)
-        await self.watchman.turn(connection, role if self._agent is not None else Role.STANDBY)
+        await self.outlook.turn(connection, role)
 
     def _woken(self) -> None:
         self.shipper.wake()
-        self.fleet.wake()
+        self.outlook.view.wake()
 
     def _turned(self) -> None:
         """After each turn of the lease, whatever came of it."""
         seat = self.tenure.seat
-        if seat.is_held and seat.epoch != self._local.epoch:
-            self._local.epoch = seat.epoch
-            self._local.append(Entry(values=((EPOCH_KEY, str(seat.epoch)),), inherited=True))
+        if seat.is_held and seat.epoch != self.local.epoch:
+            self.local.epoch = seat.epoch
+            self.local.append(Entry(values=((EPOCH_KEY, str(seat.epoch)),), inherited=True))
             self.shipper.wake()
-        if self._held is not None:
+        if self._held is not None and self._agent is not None:
             if self.tenure.is_alone:
                 self._held.alone()
             elif self.tenure.owns:
                 self._held.reached()
-        if self._agent is not None and self.tenure.may_send:
-            self._agent.notifiers.wake()
+            if self.tenure.may_send:
+                self._agent.notifiers.wake()
 
-    # -- the others ------------------------------------------------------------------------------
+    def _claims_in(self) -> int | None:
+        """The epoch to claim letters in, once there is somebody to send them."""
+        is_ready = self._held is not None and self._agent is not None and self.tenure.owns
+        return self.tenure.seat.epoch if is_ready else None
 
-    async def _read_fleet(self, since: datetime | None) -> FleetRows:
-        async with self._wide.use(START_PATIENCE_S) as connection:
-            return await fleet_rows(connection, since)
+    def _prune(self, limits: Limits) -> None:
+        """The desk's owner has the shared history forget what the journal here forgets."""
+        if self.tenure.owns and (self._pruning is None or self._pruning.done()):
+            self._pruning = asyncio.create_task(self._forget_old(limits), name="pruning")
 
-    async def forget(self, name: str) -> Forgotten:
-        """Take an agent off the list. Raises `SharedStoreError`."""
-        async with self._wide.use(START_PATIENCE_S) as connection:
-            return await forget(connection, name)
-
-    def _own_row(self) -> AgentRow:
-        return self.presence.row(self.member, self.tenure.role)
-
-    async def _tell_of_fleet(self) -> None:
-        """Report the machine `fleet` when it has changed, and now and then so that it is believed."""
-        told: Report | None = None
-        while True:
-            await self._clock.sleep(TELL_EVERY_S)
-            if self._agent is None:
-                told = None
-                continue
-            report = fleet_report(self.fleet.watch(), self._clock.now())
-            if told is None or _is_news(told, report):
-                self._agent.deliver(lost.NAME, report)
-                told = report
+    async def _forget_old(self, limits: Limits) -> None:
+        link = Link(self.address, self._clock)
+        try:
+            async with link.use(PRUNING_S) as connection:
+                await prune(connection, self.desk, limits)
+        except SharedStoreError as error:
+            log.warning("the shared history is pruned another time: %s", error)
+        finally:
+            link.drop()
 
     def _landed(self, landed: Landed) -> None:
         if self._held is not None and landed.claimed:
             self._held.claimed(landed.claimed)
-
-
-def _is_news(told: Report, report: Report) -> bool:
-    is_same = replace(told, observed_at=report.observed_at) == report
-    return not is_same or report.observed_at - told.observed_at > lost.VALID_FOR / 3

@@ -42,6 +42,11 @@ class Address:
     def __str__(self) -> str:
         return self.place
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nobody may see."""
+        return (self.url, *self._secrets)
+
     def hide(self, text: str) -> str:
         """The text without the secrets."""
         for secret in self._secrets:

@@ -172,6 +172,14 @@ async def beat(
     return Beat(seen_at=_utc(row[0]) if row is not None and row[0] is not None else None)
 
 
+async def url_of(connection: Connection, name: str) -> str | None:
+    """Where an agent is reached. Raises `SharedStoreError`."""
+    with speaking(connection):
+        cursor = await connection.execute("SELECT url FROM openbell.agent WHERE name = %s", (name,))
+        row = await cursor.fetchone()
+    return None if row is None or row[0] is None else str(row[0])
+
+
 async def reconfigured(connection: Connection, member: Member, config_hash: str) -> None:
     """The agent goes by another configuration now. Raises `SharedStoreError`."""
     with speaking(connection):

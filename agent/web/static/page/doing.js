@@ -1,7 +1,7 @@
 // Having things done: posts with feedback in words, by the session that the page has.
 
 import { desk } from "./desk.js";
-import { root, safeUrl, say } from "./parts.js";
+import { part, root, safeUrl, say } from "./parts.js";
 import { capitalized } from "./words.js";
 
 const OUTCOME_SHOWN_MS = 12_000;
@@ -60,4 +60,5 @@ export async function learnAccess() {
   const told = await read("/api/system/access");
   if (told) desk.may = told.scopes.includes("control") ? "control" : "read";
   root.dataset.may = desk.may;
+  part("fleet").hidden = !told?.fleet;
 }

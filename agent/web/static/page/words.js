@@ -6,6 +6,7 @@ const HEADLINES = {
   FEED_STALE: "The feed has gone quiet",
   MACHINE_UNKNOWN: "Something cannot be seen",
   AGENT_DEGRADED: "The agent needs care",
+  AGENT_LOST: "Another agent is lost",
   BROKER_UNREACHABLE: "The broker does not answer",
   CLOCK_OFFSET: "The clock is wrong",
   CALENDAR_ENDS: "The calendar ends soon",
@@ -35,8 +36,9 @@ export const STATE_TONES = {
   LIVE: "green", PRE_OPEN: "blue", CLOSED: "quiet",
   VALID: "green", EXPIRED: "red", REQUIRED: "red",
   CONNECTED: "green", CONNECTING: "yellow", STALE: "yellow", DISCONNECTED: "yellow",
-  AUTH_REQUIRED: "red", FEED_STALE: "yellow", FEED_DISCONNECTED: "yellow", AGENT_DEGRADED: "grey",
+  AUTH_REQUIRED: "red", FEED_STALE: "yellow", FEED_DISCONNECTED: "yellow", AGENT_DEGRADED: "grey", AGENT_LOST: "grey",
   BROKER_UNREACHABLE: "yellow", CLOCK_OFFSET: "yellow",
+  WHOLE: "green", LOST: "grey", ALONE: "grey",
   AGENT_AWAY: "grey", UNKNOWN: "grey", MACHINE_UNKNOWN: "grey",
 };
 

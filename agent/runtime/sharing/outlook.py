@@ -1,0 +1,83 @@
+"""What this agent sees of the others, and whom it tells when one of them is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from agent.clock import Clock
+from agent.fleet import lost
+from agent.fleet.lost import fleet_report
+from agent.fleet.rows import AgentRow, FleetRows, Forgotten, Role
+from agent.model import Report
+from agent.runtime.fleet_watch import FleetView
+from agent.runtime.sharing.link import Link
+from agent.runtime.sharing.watchman import Watchman
+from agent.store.postgres.agents import fleet_rows, forget
+from agent.store.postgres.connecting import Address, Connection
+from agent.store.postgres.identity import Member
+
+PATIENCE_S = 5.0
+TELL_EVERY_S = 1.0
+
+Deliver = Callable[[str, Report], None]
+
+
+class Outlook:
+    """`own` is this agent's row as it stands; `deliver` takes the report of the machine `fleet` while
+    an agent runs that has one.
+    """
+
+    def __init__(
+        self, address: Address, member: Member, *, clock: Clock, own: Callable[[], AgentRow]
+    ) -> None:
+        self._clock = clock
+        self._link = Link(address, clock)
+        self._watchman = Watchman(member, clock)
+        self.deliver: Deliver | None = None
+        self.view = FleetView(
+            self._read,
+            clock=clock,
+            me=member.agent,
+            own=own,
+            watches=lambda: self._watchman.watches,
+        )
+
+    async def turn(self, connection: Connection, role: Role) -> None:
+        """Have one of all owners watch the others. Raises `SharedStoreError`."""
+        await self._watchman.turn(connection, role if self.deliver is not None else Role.STANDBY)
+
+    async def forget(self, name: str) -> Forgotten:
+        """Take an agent off the list. Raises `SharedStoreError`."""
+        async with self._link.use(PATIENCE_S) as connection:
+            return await forget(connection, name)
+
+    async def tell(self) -> None:
+        """Report the machine `fleet` when it has changed, and now and then so that it is believed."""
+        told: tuple[Deliver, Report] | None = None
+        while True:
+            await self._clock.sleep(TELL_EVERY_S)
+            deliver = self.deliver
+            if deliver is None:
+                continue
+            report = fleet_report(self.view.watch(), self._clock.now())
+            if told is None or told[0] != deliver or _is_news(told[1], report):
+                deliver(lost.NAME, report)
+                told = deliver, report
+
+    def hang_up(self) -> None:
+        """Whoever waits for the store now hears that it is gone."""
+        self._link.hang_up()
+
+    def drop(self) -> None:
+        self._link.drop()
+
+    async def _read(self, since: datetime | None) -> FleetRows:
+        async with self._link.use(PATIENCE_S) as connection:
+            return await fleet_rows(connection, since)
+
+
+def _is_news(told: Report, report: Report) -> bool:
+    is_same = replace(told, observed_at=report.observed_at) == report
+    return not is_same or report.observed_at - told.observed_at > lost.VALID_FOR / 3
