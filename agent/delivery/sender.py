@@ -38,6 +38,7 @@ class Sender:
     At least once: a letter leaves only when the receiver has taken it, or it is dead. `keep` has
     each change of a letter written to disk; `changed` hears when the notifier begins or ceases
     to fail; `clean` takes secrets out of what a receiver said; `number` gives the next letter's.
+    While `permit` says no, nothing that waits is begun or given up; whoever permits again wakes it.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class Sender:
             self._bury(post.bury(letter, NO_RECEIVER, self._clock.now()))
 
     async def attempt(self, letter: Letter) -> Letter:
-        """One attempt outside the order, now, whatever waits; the letter as it ended."""
+        """One attempt outside the order, now, whatever waits and is permitted; the letter as it ended."""
         claimed = post.claim(letter)
         try:
             receipt = await self._send(claimed)
@@ -156,10 +157,10 @@ class Sender:
                 lanes.create_task(self._send_on(number))
 
     async def drain(self, patience_s: float) -> None:
-        """Wait until nothing is under way or due, at most so long."""
+        """Wait until nothing is under way, or due and permitted, at most so long."""
         try:
             async with self._clock.timeout(patience_s):
-                while self._lines.under_way or self._turns.due(self._clock.now()) is not None:
+                while self._lines.under_way or self._due() is not None:
                     await self._rest()
         except TimeoutError:
             log.warning("notifier %s: %d notices wait for the next start", self.name, len(self._lines))
@@ -167,14 +168,18 @@ class Sender:
     async def _send_on(self, lane: int) -> None:
         while True:
             letter = None
-            if self._permit() and (lane == 0 or not self._standing.is_out_of_patience):
-                letter = self._turns.due(self._clock.now())
+            if lane == 0 or not self._standing.is_out_of_patience:
+                letter = self._due()
             if letter is None:
                 await self._rest()
             elif self._is_settled(letter):
                 self.wake()
             else:
                 await self._try(letter)
+
+    def _due(self) -> Letter | None:
+        """The letter whose turn it is; none while there is no permission."""
+        return self._turns.due(self._clock.now()) if self._permit() else None
 
     async def _rest(self) -> None:
         """Wait for a letter, or for the time of the next one."""

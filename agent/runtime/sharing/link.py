@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,23 +12,28 @@ from agent.store.postgres.troubles import silent
 
 
 class Link:
-    """For one user at a time; another one waits at the connection for its turn."""
+    """For one user at a time; another one waits for its turn."""
 
     def __init__(self, address: Address, clock: Clock) -> None:
         self.address = address
         self._clock = clock
         self._connection: Connection | None = None
+        self._turn = asyncio.Lock()
 
     @asynccontextmanager
-    async def use(self, patience_s: float) -> AsyncIterator[Connection]:
-        """The connection, for at most so long. Raises `SharedStoreError`, and the next use begins anew."""
-        connection = await self._open(patience_s)
-        try:
-            with speaking(connection, patience_s):
-                yield connection
-        except BaseException:
-            self.drop()
-            raise
+    async def use(self, patience_s: float, *, connect_s: float | None = None) -> AsyncIterator[Connection]:
+        """The connection, for at most so long, once it is there.
+
+        Raises `SharedStoreError`, and the next use begins anew.
+        """
+        async with self._turn:
+            connection = await self._open(patience_s if connect_s is None else connect_s)
+            try:
+                with speaking(connection, patience_s):
+                    yield connection
+            except BaseException:
+                self.drop()
+                raise
 
     async def _open(self, patience_s: float) -> Connection:
         if self._connection is None or self._connection.closed:

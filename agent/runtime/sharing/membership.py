@@ -72,7 +72,7 @@ class Membership:
         self._clock = clock
         self._folder = FolderLock(blueprint.data_folder)
         run = uuid.uuid4().hex
-        self._local = Journal(blueprint.data_folder / FILE, run=run)
+        self.local = Journal(blueprint.data_folder / FILE, run=run)
         self._run = run
         self._name = settings.name
         self._lasts = store.takeover
@@ -83,52 +83,24 @@ class Membership:
         self.ids: Ids = DerivedIds(self.desk)
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
         self._history = SharedHistory(self.address, self.desk)
-        self.journal: Door = SharedJournal(self._local, self._history, pruned=self._prune)
+        self.journal: Door = SharedJournal(self.local, self._history, pruned=self._prune)
         self._agent: Serving | None = None
         self._pruning: asyncio.Task[None] | None = None
         self._owner_url: tuple[str | None, str | None] = (None, None)
-        self.woken: Callable[[], None] = lambda: None
 
     # -- the process's life ----------------------------------------------------------------------
 
     async def begin(self) -> None:
         """Take the folder, find the shared store. Raises `StoreError` for what waiting will not mend."""
         self._folder.acquire()
-        self._local.open()
-        self._local.start()
-        self.member = Member(desk=self.desk, agent=self._name, instance=self._local.instance, run=self._run)
-        self._local.epoch = int(self._local.value(EPOCH_KEY) or 0)
-        self.shipper = Shipper(
-            self._work,
-            self.member,
-            self._local,
-            clock=self._clock,
-            claims_in=lambda: self.tenure.seat.epoch if self.tenure.owns else None,
-            landed=self._landed,
-        )
-        self.tenure = Tenure(
-            self._steady,
-            self.member,
-            clock=self._clock,
-            lasts=self._lasts,
-            beat=self._beat,
-            woken=self._woken,
-            turned=self._turned,
-        )
-        self._local.on_shipment = self.shipper.wake
-        self.outlook = Outlook(
-            self.address,
-            self.member,
-            clock=self._clock,
-            own=lambda: self.presence.row(self.member, self.tenure.role),
-        )
-        error = await self._meet()
-        if error is None:
-            await self.tenure.turn()
-        else:
-            log.warning("starting without the shared store: %s", error)
-            self.shipper.error = str(error)
-            self.tenure.keep(self._local.epoch, error)
+        try:
+            self.local.open()
+            self.local.start()
+            self._put_together()
+            await self._meet()
+        except BaseException:
+            await self._close()
+            raise
         keep = asyncio.get_running_loop().create_task
         self._tasks = [
             keep(self.tenure.run(), name="the desk's lease"),
@@ -137,28 +109,62 @@ class Membership:
             keep(self.outlook.tell(), name="word of the fleet"),
         ]
 
-    async def _meet(self) -> SharedStoreError | None:
-        """Find the shared store, brought forward, and enter this agent; or why that takes too long.
+    def _put_together(self) -> None:
+        member = Member(desk=self.desk, agent=self._name, instance=self.local.instance, run=self._run)
+        self.member = member
+        self.local.epoch = int(self.local.value(EPOCH_KEY) or 0)
+        self.shipper = Shipper(
+            self._work,
+            member,
+            self.local,
+            clock=self._clock,
+            claims_in=self._claims_in,
+            landed=self._landed,
+        )
+        self.tenure = Tenure(
+            self._steady,
+            member,
+            clock=self._clock,
+            lasts=self._lasts,
+            enter=self._enter,
+            beat=self._beat,
+            woken=self._woken,
+            turned=self._turned,
+        )
+        self.outlook = Outlook(
+            self.address,
+            member,
+            clock=self._clock,
+            own=lambda: self.presence.row(member, self.tenure.role),
+        )
+        self.local.on_shipment = self.shipper.wake
 
-        Raises `SharedStoreError` for what waiting will not mend.
-        """
+    async def _meet(self) -> None:
+        """Find the shared store; without it, begin as the owner that this agent was last."""
         until = self._clock.monotonic() + START_PATIENCE_S
         while True:
-            try:
-                async with self._steady.use(START_PATIENCE_S) as connection:
-                    await bring_forward(connection, self.address)
-                    await self.presence.register(connection, self.member)
-            except SharedStoreError as error:
-                if error.lasting:
-                    raise
-                if self._clock.monotonic() > until:
-                    return error
-                await self._clock.sleep(AGAIN_S)
-            else:
-                return None
+            await self.tenure.turn()
+            error = self.tenure.error
+            if error is None:
+                return
+            if error.lasting:
+                raise error
+            if self._clock.monotonic() > until:
+                log.warning("starting without the shared store: %s", error)
+                self.shipper.error = str(error)
+                self.tenure.keep(self.local.epoch)
+                return
+            await self._clock.sleep(AGAIN_S)
+
+    async def _enter(self, connection: Connection) -> None:
+        """Before all else: the tables as this program knows them, and this agent among the others."""
+        await bring_forward(connection, self.address)
+        await self.presence.register(connection, self.member)
 
     async def end(self) -> None:
         """Say that this agent has ended, and let go of everything."""
+        if not self.has_begun:
+            return
         with suppress(SharedStoreError, TimeoutError):
             async with self._clock.timeout(PARTING_S):
                 await self.shipper.drain()
@@ -167,15 +173,26 @@ class Membership:
         with suppress(SharedStoreError):
             async with self._steady.use(PARTING_S) as connection:
                 await self.presence.end(connection, self.member)
-        for one in (self._steady, self._work, self.outlook):
-            one.hang_up()
+        await self._close()
+
+    async def _close(self) -> None:
+        links = (self._steady, self._work, *((self.outlook,) if self.has_begun else ()))
+        for link in links:
+            link.hang_up()
         tasks = [*self._tasks, *([self._pruning] if self._pruning is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks = []
+        for link in links:
+            link.drop()
         await self._history.close()
         await self.journal.close()
         self._folder.release()
+
+    @property
+    def has_begun(self) -> bool:
+        return bool(self._tasks)
 
     # -- tenures ---------------------------------------------------------------------------------
 
@@ -196,13 +213,13 @@ class Membership:
         try:
             await self.shipper.drain()
             async with self._work.use(START_PATIENCE_S) as connection:
-                waiting = [letter.id for letter in self._local.waiting]
+                waiting = [letter.id for letter in self.local.waiting]
                 known = await inheritance(connection, self.desk, waiting)
         except StoreError as error:
             log.warning("what the desk's former owner knew cannot be read: %s", error)
             await self._clock.sleep(AGAIN_S)
             return False
-        self._local.inherit(
+        self.local.inherit(
             values=known.values,
             incidents=known.incidents,
             letters=known.letters,
@@ -210,7 +227,7 @@ class Membership:
             delivered_last=known.delivered_last,
             last_letter=known.last_letter,
         )
-        await self._local.flush()
+        await self.local.flush()
         return True
 
     async def lost(self) -> None:
@@ -223,7 +240,7 @@ class Membership:
         self.serve(None)
         try:
             async with self._clock.timeout(PARTING_S):
-                await self._local.flush()
+                await self.local.flush()
                 await self.shipper.drain()
         except (StoreError, TimeoutError) as error:
             log.info("what happened last is shipped when this agent starts again: %s", error)
@@ -252,6 +269,7 @@ class Membership:
         self._agent = agent
         self.presence.said = (lambda: None) if agent is None else agent.said
         self.outlook.deliver = None if agent is None else agent.deliver
+        self.shipper.wake()
         self.tenure.stir()
 
     # -- what an agent holds ---------------------------------------------------------------------
@@ -271,7 +289,7 @@ class Membership:
 
     async def close(self) -> None:
         """All stays open until the process ends."""
-        await self._local.flush()
+        await self.local.flush()
 
     # -- what happens ----------------------------------------------------------------------------
 
@@ -290,17 +308,22 @@ class Membership:
     def _turned(self) -> None:
         """After each turn of the lease, whatever came of it."""
         seat = self.tenure.seat
-        if seat.is_held and seat.epoch != self._local.epoch:
-            self._local.epoch = seat.epoch
-            self._local.append(Entry(values=((EPOCH_KEY, str(seat.epoch)),), inherited=True))
+        if seat.is_held and seat.epoch != self.local.epoch:
+            self.local.epoch = seat.epoch
+            self.local.append(Entry(values=((EPOCH_KEY, str(seat.epoch)),), inherited=True))
             self.shipper.wake()
-        if self._held is not None:
+        if self._held is not None and self._agent is not None:
             if self.tenure.is_alone:
                 self._held.alone()
             elif self.tenure.owns:
                 self._held.reached()
-        if self._agent is not None and self.tenure.may_send:
-            self._agent.notifiers.wake()
+            if self.tenure.may_send:
+                self._agent.notifiers.wake()
+
+    def _claims_in(self) -> int | None:
+        """The epoch to claim letters in, once there is somebody to send them."""
+        is_ready = self._held is not None and self._agent is not None and self.tenure.owns
+        return self.tenure.seat.epoch if is_ready else None
 
     def _prune(self, limits: Limits) -> None:
         """The desk's owner has the shared history forget what the journal here forgets."""

@@ -67,7 +67,11 @@ class Outlook:
                 told = deliver, report
 
     def hang_up(self) -> None:
+        """Whoever waits for the store now hears that it is gone."""
         self._link.hang_up()
+
+    def drop(self) -> None:
+        self._link.drop()
 
     async def _read(self, since: datetime | None) -> FleetRows:
         async with self._link.use(PATIENCE_S) as connection:

@@ -56,7 +56,7 @@ class Presence:
 
     def __init__(self, blueprint: Blueprint, *, base_url: str, clock: SystemClock) -> None:
         self._clock = clock
-        self._blueprint = blueprint
+        self.blueprint = blueprint
         self._facts = Facts(
             url=base_url,
             host=socket.gethostname(),
@@ -76,11 +76,11 @@ class Presence:
 
     async def configured(self, connection: Connection, member: Member, blueprint: Blueprint) -> None:
         """Say which configuration the agent goes by, where that is another than before."""
-        if blueprint is self._blueprint:
+        if blueprint is self.blueprint:
             return
         self._facts = replace(self._facts, config_hash=config_hash(blueprint))
         await reconfigured(connection, member, self._facts.config_hash)
-        self._blueprint = blueprint
+        self.blueprint = blueprint
 
     def row(self, member: Member, role: Role) -> AgentRow:
         """What this agent knows of itself without the store."""

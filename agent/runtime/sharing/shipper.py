@@ -45,6 +45,8 @@ class Shipper:
         self._landed = landed
         self._turn = asyncio.Lock()
         self._shipped: dict[str, int] = {}
+        self._is_unsure = False
+        """Whether nobody has heard what came of the latest trip: it may have claimed letters."""
         self._wanted = asyncio.Event()
         self.error: str | None = None
         """Why the latest trip failed."""
@@ -101,7 +103,11 @@ class Shipper:
         if not shipments and claims_in is None:
             return False
         async with self._link.use(PATIENCE_S) as connection:
-            landed = await ship(connection, self._member, shipments, claims_in=claims_in)
+            was_unsure, self._is_unsure = self._is_unsure, True
+            landed = await ship(
+                connection, self._member, shipments, claims_in=claims_in, claims_again=was_unsure
+            )
+            self._is_unsure = False
         self._arrived(shipments, landed)
         return bool(shipments)
 

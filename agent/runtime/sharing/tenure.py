@@ -23,15 +23,19 @@ TURNS = 3
 """The lease is renewed so many times before it would end."""
 LOOKS = 6
 """And whoever stands by looks so many times."""
+CONNECT_S = 2.0
+ENTERING_S = 60.0
+"""The tables may have to be brought forward, all rows of them."""
 TROUBLE_AFTER_S = 3.0
 """A restart of the server is no trouble worth telling."""
 
+Enter = Callable[[Connection], Awaitable[None]]
 Beat = Callable[[Connection, Role], Awaitable[None]]
 
 
 class Tenure:
-    """`beat` is done at each turn, with what this agent is then; `woken` hears the server's wake-ups,
-    `turned` that a turn is over.
+    """`enter` is done at the first turn that reaches the store, `beat` at each one, with what this agent
+    is then; `woken` hears the server's wake-ups, `turned` that a turn is over.
 
     While `is_willing` is false the lease is not taken, only kept: so it is after it was lost, until
     whatever ran by it has ended.
@@ -44,6 +48,7 @@ class Tenure:
         *,
         clock: Clock,
         lasts: timedelta,
+        enter: Enter,
         beat: Beat,
         woken: Callable[[], None],
         turned: Callable[[], None] = lambda: None,
@@ -53,6 +58,8 @@ class Tenure:
         self._clock = clock
         self._lasts = lasts
         self._lasts_s = lasts.total_seconds()
+        self._enter = enter
+        self._has_entered = False
         self._beat = beat
         self._woken = woken
         self._on_turn = turned
@@ -118,6 +125,10 @@ class Tenure:
             if self._in_touch_since is None or self.error is not None:
                 self._in_touch_since = asked_at
             try:
+                if not self._has_entered:
+                    async with self._link.use(ENTERING_S, connect_s=CONNECT_S) as connection:
+                        await self._enter(connection)
+                    self._has_entered, asked_at = True, self._clock.monotonic()
                 async with self._link.use(self._patience_s) as connection:
                     await self._listen(connection)
                     self._settle(await self._ask(connection, asked_at))
@@ -125,9 +136,8 @@ class Tenure:
             except SharedStoreError as error:
                 self._failed(error)
 
-    def keep(self, epoch: int, error: SharedStoreError) -> None:
+    def keep(self, epoch: int) -> None:
         """There is no store at the start: begin as the owner that this agent was in an epoch."""
-        self.error = error
         self._settle(self.seat.kept(epoch, self._clock.monotonic()))
 
     async def give_up(self) -> None:
@@ -197,7 +207,7 @@ class Tenure:
         self._turn_over()
 
     def _failed(self, error: SharedStoreError) -> None:
-        if self.error is None:
+        if self.error is None and self.seat.is_held:
             log.warning("the shared store is not there: %s", error)
         self.error = error
         self.seat = self.seat.failed(self._clock.monotonic())

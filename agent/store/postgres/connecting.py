@@ -19,6 +19,7 @@ from agent.store.postgres.troubles import SharedStoreError, explain, silent, too
 __all__ = ["Address", "Connection", "SharedStoreError", "connect", "explain", "speaking", "writing"]
 
 CONNECT_S = 2.0
+CANCEL_S = 0.5
 PATIENCE_S = 5.0
 """So long a transaction may take, from its beginning to the answer to its commit."""
 
@@ -51,6 +52,17 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
     def explain(self, error: BaseException) -> SharedStoreError:
         """What an error on this connection means."""
         return silent(self.address) if self.is_hung_up else explain(self.address, error)
+
+    async def cancel_safe(self, *, timeout: float = CANCEL_S) -> None:
+        """Ask the server to leave off; where it does not answer soon, hang up.
+
+        For a task that is cancelled, psycopg calls it, and then waits for the server's last word.
+        """
+        try:
+            await super().cancel_safe(timeout=min(timeout, CANCEL_S))
+        except psycopg.Error:
+            self.hang_up()
+            raise
 
     def hang_up(self) -> None:
         """End it from this side, at once: whoever waits for an answer on it gets an error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import psycopg
 from agent.alerts.letters import Letter, LetterState
 from agent.model import Incident
 from agent.store.postgres import questions
-from agent.store.postgres.connecting import Address, Connection, connect, writing
+from agent.store.postgres.connecting import Address, Connection, SharedStoreError, connect, writing
 from agent.store.postgres.inheriting import Inheritance, inheritance
 from agent.store.postgres.questions import fetch, join, read_incidents, read_letters, read_transition
 
@@ -29,6 +30,8 @@ class SharedHistory:
         self.desk = desk
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
+        self._failures = 0
+        self._failure: SharedStoreError | None = None
 
     async def close(self) -> None:
         """End the connection; another question makes a new one."""
@@ -103,11 +106,38 @@ class SharedHistory:
         return next(iter(read_letters(found)), None)
 
     async def _ask(self, *questions: tuple[str, tuple[object, ...]]) -> list[list[tuple[Any, ...]]]:
-        """The answers to questions about the desk, all of one moment."""
+        """The answers to questions about the desk, all of one moment.
+
+        They are asked once more where the connection had ended since it was last used. Whoever waited
+        while another found nobody there does not try for itself.
+        """
+        asked_at = self._failures
         async with self._turn:
-            connection = await self._ready()
-            async with writing(connection):
-                return [await fetch(connection, asked, self.desk, *values) for asked, values in questions]
+            if self._failures != asked_at and self._failure is not None:
+                raise SharedStoreError(str(self._failure), lasting=self._failure.lasting)
+            try:
+                return await self._answers(questions)
+            except SharedStoreError as error:
+                self._failures, self._failure = self._failures + 1, error
+                raise
+
+    async def _answers(
+        self, questions: Sequence[tuple[str, tuple[object, ...]]]
+    ) -> list[list[tuple[Any, ...]]]:
+        is_kept = self._connection is not None
+        connection = await self._ready()
+        try:
+            return await self._answer(connection, questions)
+        except SharedStoreError:
+            if not is_kept or not connection.closed or connection.is_hung_up:
+                raise
+        return await self._answer(await self._ready(), questions)
+
+    async def _answer(
+        self, connection: Connection, questions: Sequence[tuple[str, tuple[object, ...]]]
+    ) -> list[list[tuple[Any, ...]]]:
+        async with writing(connection):
+            return [await fetch(connection, asked, self.desk, *values) for asked, values in questions]
 
     async def _ready(self) -> Connection:
         if self._connection is not None and not self._connection.closed:

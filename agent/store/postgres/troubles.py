@@ -118,6 +118,24 @@ _TROUBLES = (
         ("57P01", "57P02", "57P03"),
     ),
     _Trouble(
+        "the server was held up; look at what locks its tables, or at its load; waiting goes on",
+        False,
+        (),
+        ("25P03", "55P03", "57014", "40P01", "40001"),
+    ),
+    _Trouble(
+        "the connection has ended; another is made",
+        False,
+        (
+            "server closed the connection",
+            "connection is (lost|closed)",
+            "Connection reset",
+            "Broken pipe",
+            "SSL SYSCALL",
+            "could not (receive|send) data",
+        ),
+    ),
+    _Trouble(
         "the tables are not there; start an agent that may create them",
         True,
         (),

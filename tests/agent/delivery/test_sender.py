@@ -55,6 +55,7 @@ class Post:
 
     def __init__(self, notifier: object, clock: ManualClock | None = None) -> None:
         self.clock = clock or ManualClock()
+        self.is_permitted = True
         self.changes: list[bool] = []
         self.kept: list[Letter] = []
         self.seq = 0
@@ -66,6 +67,7 @@ class Post:
             timeout=timedelta(seconds=10),
             keep=self.kept.append,
             changed=lambda: self.changes.append(self.sender.is_failing),
+            permit=lambda: self.is_permitted,
         )
         self.task = asyncio.ensure_future(self.sender.run())
 
@@ -731,3 +733,78 @@ async def test_with_its_notifier_gone_all_that_waits_is_dead(open_post) -> None:
     post.sender.close()
     assert [(notice, state) for notice, state, _ in post.ended()] == [("a", "dead"), ("b", "dead")]
     assert post.sender.waiting == ()
+
+
+# -- by permission -----------------------------------------------------------------------------------
+
+
+async def test_nothing_is_sent_without_permission_and_all_in_its_order_with_it(open_post) -> None:
+    notifier = Program()
+    post = open_post(notifier)
+    post.is_permitted = False
+    for name in ("a", "b"):
+        post.tell(name, incident="one")
+    await post.clock.advance(60)
+    assert (ids(notifier), post.kept) == ([], [])
+    post.is_permitted = True
+    await post.clock.advance(60)
+    assert ids(notifier) == []
+    post.sender.wake()
+    await post.clock.advance(0)
+    assert ids(notifier) == ["a", "b"]
+
+
+async def test_a_failed_attempt_is_not_repeated_without_permission(open_post) -> None:
+    notifier = Program()
+    notifier.error = DeliveryError("503")
+    post = open_post(notifier)
+    post.tell("a")
+    await post.clock.advance(0)
+    post.is_permitted, notifier.error = False, None
+    await post.clock.advance(LONGEST)
+    assert ids(notifier) == []
+    post.is_permitted = True
+    post.sender.wake()
+    await post.clock.advance(0)
+    assert ids(notifier) == ["a"]
+
+
+async def test_what_expires_without_permission_is_given_up_only_with_it(open_post) -> None:
+    post = open_post(Program())
+    post.is_permitted = False
+    post.tell("a", severity=Severity.INFO)
+    await post.clock.advance(timedelta(hours=2))
+    assert post.kept == []
+    post.is_permitted = True
+    post.sender.wake()
+    await post.clock.advance(0)
+    assert post.ended() == [("a", "dead", 0)]
+
+
+async def test_an_attempt_that_is_under_way_ends_though_the_permission_does(open_post) -> None:
+    class Asking(Program):
+        async def send(self, notice: Notice) -> Receipt:
+            post.is_permitted = False
+            return await super().send(notice)
+
+    post = open_post(Asking())
+    post.tell("a", incident="one")
+    post.tell("b", incident="one")
+    await post.clock.advance(0)
+    assert post.ended() == [("a", "delivered", 1)]
+
+
+async def test_draining_does_not_wait_for_what_is_not_permitted(open_post, caplog) -> None:
+    post = open_post(Program())
+    post.is_permitted = False
+    post.tell("a")
+    await post.sender.drain(3.0)
+    assert caplog.records == []
+
+
+async def test_a_person_can_try_a_notifier_without_permission(open_post) -> None:
+    notifier = Program()
+    post = open_post(notifier)
+    post.is_permitted = False
+    [letter] = post.letters("test")
+    assert (await post.sender.attempt(letter)).state == "delivered"

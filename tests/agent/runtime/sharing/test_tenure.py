@@ -10,13 +10,11 @@ import pytest
 from agent.fleet.rows import Role
 from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.tenure import Tenure
-from agent.store.postgres.connecting import SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.testing import ManualClock
 from tests.postgres import Database, prepare, running_cluster
 
 LASTS = timedelta(seconds=3)
-AWAY = SharedStoreError("nobody is there")
 
 
 class One:
@@ -26,15 +24,20 @@ class One:
         self.clock = ManualClock()
         self.link = Link(address, self.clock)
         self.beats: list[Role] = []
+        self.entered = 0
         self.member = Member(desk="main", agent=name, instance=f"folder-{name}", run=f"{name}-{run}")
         self.tenure = Tenure(
             self.link,
             self.member,
             clock=self.clock,
             lasts=LASTS,
+            enter=self._enter,
             beat=self._beat,
             woken=lambda: None,
         )
+
+    async def _enter(self, connection: object) -> None:
+        self.entered += 1
 
     async def _beat(self, connection: object, role: Role) -> None:
         self.beats.append(role)
@@ -70,6 +73,7 @@ async def test_the_first_owns_the_desk_and_the_second_stands_by(make: Make) -> N
     a, b = make("a"), make("b")
     assert await a.turns() is Role.OWNER
     assert await b.turns() is Role.STANDBY
+    assert (a.entered, b.entered) == (1, 1)
     assert (b.tenure.lease.agent, b.beats, a.beats) == ("a", [Role.STANDBY], [Role.OWNER])
 
 
@@ -141,7 +145,7 @@ async def test_what_began_without_the_store_goes_on_as_the_owner_that_it_was(mak
     a = make("a")
     await a.turns()
     again = make("a", run="2")
-    again.tenure.keep(1, error=AWAY)
+    again.tenure.keep(1)
     assert again.tenure.role is Role.ALONE
     assert await again.turns() is Role.OWNER
     assert again.tenure.seat.epoch == 2
@@ -150,7 +154,7 @@ async def test_what_began_without_the_store_goes_on_as_the_owner_that_it_was(mak
 async def test_what_began_without_the_store_gives_way_to_who_owns_the_desk_since(make: Make) -> None:
     a, b = make("a"), make("b")
     await b.turns()
-    a.tenure.keep(0, error=AWAY)
+    a.tenure.keep(0)
     assert await a.turns() is Role.STANDBY
 
 

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from agent.store.postgres.connecting import Address, SharedStoreError, connect
@@ -122,6 +123,32 @@ def test_an_older_server_is_refused() -> None:
     assert refused is not None
     assert refused.lasting
     assert "PostgreSQL 14; it must be 15 or newer" in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("error", "finding", "lasting"),
+    [
+        (psycopg.errors.InsufficientPrivilege("permission denied"), "may not do that", True),
+        (psycopg.errors.UndefinedTable("no relation"), "tables are not there", True),
+        (psycopg.errors.ReadOnlySqlTransaction("cannot execute"), "lets nobody write", False),
+        (psycopg.errors.DiskFull("could not extend file"), "disk is full", False),
+        (psycopg.errors.TooManyConnections("sorry, too many clients already"), "no more connections", False),
+        (psycopg.errors.AdminShutdown("terminating connection"), "starting or stopping", False),
+        (psycopg.errors.LockNotAvailable("canceling statement"), "held up", False),
+        (
+            psycopg.OperationalError("server closed the connection unexpectedly"),
+            "connection has ended",
+            False,
+        ),
+        (psycopg.OperationalError("the connection is lost"), "connection has ended", False),
+        (TimeoutError(), "does not answer", False),
+        (psycopg.errors.InvalidPassword("no"), "user and password", True),
+    ],
+)
+def test_each_trouble_has_its_remedy_and_is_known_to_last_or_to_pass(error, finding, lasting) -> None:
+    told = explain(Address("postgresql://host/x"), error)
+    assert finding in str(told)
+    assert told.lasting is lasting
 
 
 def test_an_error_that_nobody_knows_is_told_as_it_is() -> None:

@@ -27,12 +27,11 @@ A, B = member("a"), member("b")
 HOLDER = """
 import asyncio, sys
 from agent.store.postgres.connecting import Address, connect, writing
-from agent.store.postgres.fence import standing
 
 async def main():
     connection = await connect(Address(sys.argv[1]))
     async with writing(connection):
-        await standing(connection, sys.argv[2], holds=True)
+        await connection.execute(sys.argv[2])
         print("holding", flush=True)
         await asyncio.sleep(60)
 
@@ -65,7 +64,8 @@ async def test_wherever_the_connection_is_cut_a_batch_that_is_given_again_has_la
             proxy.cut_after = cut_after
             is_through = await _try(through(proxy, database), batch)
             landed = rows(database, f"SELECT FROM openbell.transition WHERE after = '{name}'")
-            await ship(one, A, batch, claims_in=1)
+            again = await ship(one, A, batch, claims_in=1, claims_again=True)
+            assert f"n{name}" in [letter.notice for letter in again.claimed]
             return is_through, bool(landed)
 
         enough = 400
@@ -136,19 +136,25 @@ async def test_a_slow_batch_keeps_nobody_waiting_for_the_desk(connections) -> No
         assert time.monotonic() - started < 0.5
 
 
-async def test_a_client_that_is_stopped_while_it_holds_the_desk_keeps_nobody_waiting_for_long(
-    connections, database
+@pytest.mark.parametrize(
+    "held", ["SELECT FROM openbell.lease FOR SHARE", "UPDATE openbell.value SET value = 'stopped'"]
+)
+async def test_a_client_that_is_stopped_in_a_transaction_keeps_nobody_waiting_for_long(
+    connections, database, held
 ) -> None:
     one = await connections()
     await take(one, DESK, A, timedelta(0))
-    command = [sys.executable, "-c", HOLDER, database.url, DESK]
+    await ship(one, A, [Run(A).ships(Entry(values=(("k", "v"),)))], claims_in=None)
+    command = [sys.executable, "-c", HOLDER, database.url, held]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as holder:
         try:
             assert holder.stdout is not None
             assert await asyncio.to_thread(holder.stdout.readline) == b"holding\n"
             holder.send_signal(signal.SIGSTOP)
             started = time.monotonic()
-            assert (await take(one, DESK, B, LONG)).is_of(B)
+            lease = await take(one, DESK, B, LONG)
+            assert lease.is_of(B)
+            await ship(one, B, [Run(B).ships(Entry(values=(("k", "new"),)), lease.epoch)], claims_in=None)
             assert time.monotonic() - started < 2
         finally:
             holder.send_signal(signal.SIGCONT)
@@ -192,3 +198,20 @@ async def _until_blocked(database, wanted: int) -> None:
     async with asyncio.timeout(5):
         while rows(database, asked) != [(wanted,)]:
             await asyncio.sleep(0.01)
+
+
+async def test_a_task_that_is_cancelled_while_the_server_says_nothing_ends_soon(
+    connections, database
+) -> None:
+    one = await connections()
+    await take(one, DESK, A, LONG)
+    async with proxying("127.0.0.1", database.cluster.port) as proxy:
+        connection = await connect(through(proxy, database))
+        proxy.stalled = True
+        renewing = asyncio.ensure_future(renew(connection, DESK, A, 1, LONG))
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+        renewing.cancel()
+        with pytest.raises((asyncio.CancelledError, SharedStoreError)):
+            await renewing
+        assert time.monotonic() - started < 2

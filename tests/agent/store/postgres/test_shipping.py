@@ -185,6 +185,12 @@ async def test_between_two_ownerships_another_was_owner_and_what_is_from_before_
     assert rows(database, "SELECT * FROM openbell.value") == []
 
 
+async def test_one_who_never_owned_the_desk_is_no_owner_whatever_epoch_it_says(one, database) -> None:
+    assert (await ship(one, B, [Run(B).ships(Entry(values=(("k", "v"),)), 1)], claims_in=1)).refused == 1
+    assert (await ship(one, A, [Run(A).ships(Entry(values=(("k", "v"),)), 7)], claims_in=None)).refused == 1
+    assert rows(database, "SELECT * FROM openbell.value") == []
+
+
 async def test_of_a_desk_that_nobody_has_taken_all_is_taken_as_it_comes(connections, database) -> None:
     one = await connections()
     assert (await ship(one, A, [Run(A).ships(Entry(values=(("k", "v"),)), 0)], claims_in=None)).refused == 0

@@ -1,0 +1,219 @@
+"""An agent among others, from its start to its end, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.alerts.letters import Address, Letter, LetterState
+from agent.clock import SystemClock
+from agent.config.loading import load
+from agent.errors import StoreError
+from agent.fleet.rows import Role
+from agent.model import NoticeType, Severity
+from agent.runtime.sharing.membership import Membership
+from agent.store.entry import Entry
+from agent.store.silences import KEY as SILENCES
+from tests.postgres import Database, prepare, running_cluster
+
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
+CONFIG = """
+name = "{name}"
+environment = "simulated"
+[store]
+url = "{url}"
+desk = "main"
+takeover = "2s"
+[machines.market]
+kind = "market"
+segment = "NSE_EQ"
+"""
+
+
+class Ahead(SystemClock):
+    """The clock of a machine that is four minutes ahead."""
+
+    def wall(self) -> datetime:
+        return super().wall() + timedelta(minutes=4)
+
+
+def letter(id_: str = "n.desk", seq: int = 1) -> Letter:
+    return Letter(
+        id=id_,
+        seq=seq,
+        notice=id_.partition(".")[0],
+        address=Address(notifier="desk"),
+        stream="one",
+        type=NoticeType.PROBLEM,
+        code="FEED_STALE",
+        severity=Severity.CRITICAL,
+        body="{}",
+        created_at=NOON,
+        next_at=NOON,
+        expires_at=NOON + timedelta(days=400),
+    )
+
+
+class Runs:
+    """What a membership needs of the agent that runs."""
+
+    def __init__(self, member: Membership) -> None:
+        self.sent: list[str] = []
+        self.blueprint = member.presence.blueprint
+        self.notifiers = self
+        self.gate = member.gate(lambda letters: self.sent.extend(one.id for one in letters))
+        member.serve(self)
+
+    def wake(self) -> None:
+        pass
+
+    def deliver(self, name: str, report: object) -> None:
+        pass
+
+    def said(self) -> None:
+        return None
+
+
+Make = Callable[..., Membership]
+
+
+@pytest.fixture
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
+    """Makes members, and ends those that have begun."""
+    made: list[Membership] = []
+
+    def one(url: str, name: str, folder: str | None = None, clock: SystemClock | None = None) -> Membership:
+        place = tmp_path / (folder or name)
+        place.mkdir(exist_ok=True)
+        config = place / "agent.toml"
+        config.write_text(CONFIG.format(name=name, url=url))
+        config.chmod(0o600)
+        made.append(
+            Membership(load(config, {}), clock=clock or SystemClock(), base_url=f"http://{name}.example")
+        )
+        return made[-1]
+
+    yield one
+    for each in made:
+        if each.has_begun:
+            await each.end()
+
+
+async def eventually(holds: Callable[[], object | Awaitable[object]]) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            found = holds()
+            if await found if isinstance(found, Awaitable) else found:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_a_letter_is_sent_once_it_is_claimed(make: Make, database: Database) -> None:
+    member = make(database.url, "a")
+    await member.begin()
+    await member.owned()
+    agent = Runs(member)
+    member.journal.append(Entry(letters=(letter(),), written=lambda error: agent.gate.put([letter()])))
+    await eventually(lambda: agent.sent == ["n.desk"])
+    with database.admin() as connection:
+        found = connection.execute("SELECT id, claim_epoch, state FROM openbell.outbox").fetchall()
+    assert found == [("n.desk", 1, "pending")]
+    assert member.permit()
+
+
+async def test_the_next_owner_knows_what_the_former_one_did_and_sends_what_it_left(
+    make: Make, database: Database
+) -> None:
+    a, b = make(database.url, "a"), make(database.url, "b")
+    await a.begin()
+    await a.owned()
+    await b.begin()
+    assert b.tenure.role is Role.STANDBY
+    assert not b.permit()
+    a.journal.append(Entry(letters=(letter(),), values=((SILENCES, "[1]"), ("web:sessions", "own"))))
+    assert await a.has_standby() is (await b.has_standby() is False)
+    await a.parted()
+    await b.owned()
+    agent = Runs(b)
+    assert b.journal.value(SILENCES) == "[1]"
+    assert b.journal.value("web:sessions") is None
+    await eventually(lambda: agent.sent == ["n.desk"])
+    assert b.tenure.seat.epoch == 2
+    assert not a.permit()
+
+
+async def test_nothing_is_claimed_before_there_is_somebody_to_send_it(make: Make, database: Database) -> None:
+    member = make(database.url, "a")
+    await member.begin()
+    await member.owned()
+    member.journal.append(Entry(letters=(letter(),)))
+    await member.journal.flush()
+    await member.shipper.drain()
+    with database.admin() as connection:
+        assert connection.execute("SELECT claim_epoch FROM openbell.outbox").fetchall() == [(None,)]
+    agent = Runs(member)
+    await eventually(lambda: agent.sent == ["n.desk"])
+
+
+async def test_what_a_former_run_left_here_and_another_delivered_is_not_sent_again(
+    make: Make, database: Database
+) -> None:
+    a = make(database.url, "a")
+    await a.begin()
+    await a.owned()
+    a.journal.append(Entry(letters=(letter(),)))
+    await a.parted()
+    await a.end()
+    with database.admin() as connection:
+        connection.execute("UPDATE openbell.outbox SET state = 'delivered', ended_at = now()")
+    again = make(database.url, "a")
+    await again.begin()
+    await again.owned()
+    assert again.journal.take_waiting() == []
+    await again.journal.flush()
+    found = await again.local.letter("n.desk")
+    assert found is not None
+    assert found.state is LetterState.DELIVERED
+
+
+async def test_a_second_agent_of_the_same_name_is_refused(make: Make, database: Database) -> None:
+    await make(database.url, "a").begin()
+    second = make(database.url, "a", folder="elsewhere")
+    with pytest.raises(StoreError, match=r"another agent is named a: at .*, seen .* s ago; give one of them"):
+        await second.begin()
+
+
+async def test_a_clock_minutes_off_keeps_the_agent_from_starting_and_changes_nothing(
+    make: Make, database: Database
+) -> None:
+    with pytest.raises(StoreError, match=r"clock is (4m|3m59).* ahead of the database's; have both follow"):
+        await make(database.url, "a", clock=Ahead()).begin()
+    with database.admin() as connection:
+        assert connection.execute("SELECT count(*) FROM openbell.agent").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM openbell.lease").fetchone() == (0,)
+
+
+async def test_an_agent_starts_without_the_store_and_joins_it_later_with_all_that_it_did(make: Make) -> None:
+    with running_cluster() as cluster:
+        database = Database(cluster, cluster.create())
+        await prepare(database.address)
+        cluster.stop_immediately()
+        member = make(database.url, "a")
+        await member.begin()
+        await member.owned()
+        assert member.tenure.role is Role.ALONE
+        agent = Runs(member)
+        agent.gate.put([letter()])
+        member.journal.append(Entry(letters=(letter(),)))
+        await member.journal.flush()
+        assert not member.permit(), "somebody else may own the desk, and half a minute has not passed"
+        cluster.start()
+        await eventually(lambda: agent.sent == ["n.desk"])
+        assert member.tenure.role is Role.OWNER
+        assert member.trouble() is None
+        assert [one.id for one in await member.journal.letters()] == ["n.desk"]
+        await member.end()
