@@ -24,8 +24,10 @@ promtool = pytest.mark.skipif(
 )
 
 
-OPTIONAL = {"openbell_clock_offset_seconds"}
-"""There once a broker has told the time."""
+OPTIONAL = {"openbell_clock_offset_seconds", *(
+    f"openbell_fleet_{name}" for name in ("agents", "desks", "notices_waiting", "notices_oldest_seconds", "seen")
+)}  # fmt: skip
+"""There once a broker has told the time, and where agents share a store."""
 
 
 @pytest.fixture
