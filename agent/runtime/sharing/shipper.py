@@ -17,7 +17,8 @@ from agent.store.shipments import Shipment
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 2_000
+"""One trip takes all that waits, as a rule: of what comes late only the whole is judged."""
 LOOK_EVERY_S = 5.0
 """Without a wake-up, so often is looked whether there are letters to send."""
 PATIENCE_S = 5.0
@@ -45,6 +46,8 @@ class Shipper:
         self._landed = landed
         self._turn = asyncio.Lock()
         self._shipped: dict[str, int] = {}
+        self._is_unsure = False
+        """Whether nobody has heard what came of the latest trip: it may have claimed letters."""
         self._wanted = asyncio.Event()
         self.error: str | None = None
         """Why the latest trip failed."""
@@ -89,9 +92,7 @@ class Shipper:
         """Ship all that is on disk here. Raises `StoreError`."""
         async with self._turn:
             while await self._trip():
-                await (
-                    self._journal.flush()
-                )  # what is shipped is gone from the file, and the next ones are seen
+                await self._journal.flush()  # what is shipped is gone, and the next ones are seen
 
     async def _trip(self) -> bool:
         """Whether something was shipped."""
@@ -101,7 +102,11 @@ class Shipper:
         if not shipments and claims_in is None:
             return False
         async with self._link.use(PATIENCE_S) as connection:
-            landed = await ship(connection, self._member, shipments, claims_in=claims_in)
+            was_unsure, self._is_unsure = self._is_unsure, True
+            landed = await ship(
+                connection, self._member, shipments, claims_in=claims_in, claims_again=was_unsure
+            )
+            self._is_unsure = False
         self._arrived(shipments, landed)
         return bool(shipments)
 

@@ -207,7 +207,7 @@ class Tenure:
         self._turn_over()
 
     def _failed(self, error: SharedStoreError) -> None:
-        if self.error is None:
+        if self.error is None and self.seat.is_held:
             log.warning("the shared store is not there: %s", error)
         self.error = error
         self.seat = self.seat.failed(self._clock.monotonic())

@@ -13,7 +13,10 @@ from agent.store.postgres.connecting import Connection
 
 log = logging.getLogger(__name__)
 
-_UNCLAIMED = "desk = %(desk)s AND state IN ('pending', 'sending') AND claim_epoch IS DISTINCT FROM %(epoch)s"
+_UNCLAIMED = (
+    "desk = %(desk)s AND state IN ('pending', 'sending')"
+    " AND (%(again)s OR claim_epoch IS DISTINCT FROM %(epoch)s)"
+)
 _LINE = "(o.notifier, o.recipient, o.stream) IS NOT DISTINCT FROM (e.notifier, e.recipient, e.stream)"
 _NAMES = ", ".join(f"o.{name}" for name in OUTBOX.names)
 
@@ -37,9 +40,12 @@ SET_ASIDE = (
 )
 
 
-async def claim(connection: Connection, desk: str, epoch: int) -> tuple[Letter, ...]:
-    """The letters that were claimed, in their order; one that nobody can read is given up."""
-    cursor = await connection.execute(CLAIM, {"desk": desk, "epoch": epoch})
+async def claim(connection: Connection, desk: str, epoch: int, *, again: bool = False) -> tuple[Letter, ...]:
+    """The letters that were claimed, in their order; one that nobody can read is given up.
+
+    `again`: with those that were claimed in this epoch before, and are open.
+    """
+    cursor = await connection.execute(CLAIM, {"desk": desk, "epoch": epoch, "again": again})
     letters, unreadable = _read(await cursor.fetchall())
     for id_, error in unreadable:
         log.error("the notice %s in the shared store cannot be read (%s); it is given up", id_, error)

@@ -53,19 +53,27 @@ class _MovedError(Exception):
 
 
 async def ship(
-    connection: Connection, member: Member, shipments: Sequence[Shipment], *, claims_in: int | None
+    connection: Connection,
+    member: Member,
+    shipments: Sequence[Shipment],
+    *,
+    claims_in: int | None,
+    claims_again: bool = False,
 ) -> Landed:
     """Apply a batch in one transaction, each shipment once, however often it is given.
 
     `claims_in` is the epoch in which the caller owns the desk: then its open letters that were not
     claimed in it yet are claimed and returned. Raises `SharedStoreError`; whether the batch has landed
-    is then not known, and it is given again.
+    is then not known, and it is given again, with `claims_again`: then those that were claimed in the
+    epoch before are returned too, for the caller may not have heard of them.
     """
     is_careful = False
     for _ in range(TRIES):
         try:
             async with writing(connection):
-                landed = await _land(connection, member, shipments, claims_in, is_careful=is_careful)
+                landed = await _land(
+                    connection, member, shipments, claims_in, claims_again=claims_again, is_careful=is_careful
+                )
         except _MovedError:
             continue
         except SharedStoreError as error:
@@ -85,6 +93,7 @@ async def _land(
     shipments: Sequence[Shipment],
     claims_in: int | None,
     *,
+    claims_again: bool,
     is_careful: bool,
 ) -> Landed:
     """The lease is looked at twice, and only the second look holds it: nobody waits for a slow batch."""
@@ -98,7 +107,7 @@ async def _land(
         await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"letters/{member.desk}"))
     claimed: tuple[Letter, ...] = ()
     if claims_in is not None and before.is_held_by(member, claims_in):
-        claimed = await claiming.claim(connection, member.desk, claims_in)
+        claimed = await claiming.claim(connection, member.desk, claims_in, again=claims_again)
     if await standing(connection, member.resource, holds=True) != before:
         raise _MovedError
     return Landed(

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.cli.program import program
-from agent.store.journal import Journal
+from agent.store.journal import Entry, Journal
 
 
 @pytest.fixture
@@ -32,6 +32,17 @@ def test_a_good_journal_is_said_to_be_good(desk) -> None:
     assert "transitions" in result.output
     body = json.loads(call("check", "-c", desk, "--json").output)
     assert (body["is_sound"], body["holdings"]["outbox"]["rows"]) == (True, 0)
+
+
+async def test_what_waits_to_be_shipped_is_counted_where_something_does(desk) -> None:
+    path = desk.parent / "kept" / "journal.sqlite"
+    assert "shipments" not in call("check", "-c", desk).output
+    journal = Journal(path, run="run")
+    journal.open()
+    journal.start()
+    journal.append(Entry(values=(("silences", "[]"),)))
+    await journal.close()
+    assert "  shipments    1\n" in call("check", "-c", desk).output
 
 
 def test_a_bad_one_exits_1_and_a_missing_one_2(desk) -> None:

@@ -17,6 +17,7 @@ from agent.fleet.rows import Role
 from agent.model import NoticeType, Severity
 from agent.runtime.sharing.membership import Membership
 from agent.store.entry import Entry
+from agent.store.journal import Journal
 from agent.store.silences import KEY as SILENCES
 from tests.postgres import Database, prepare, running_cluster
 
@@ -178,6 +179,26 @@ async def test_what_a_former_run_left_here_and_another_delivered_is_not_sent_aga
     found = await again.local.letter("n.desk")
     assert found is not None
     assert found.state is LetterState.DELIVERED
+
+
+async def test_what_an_agent_knew_alone_is_the_beginning_of_its_desk(make: Make, database: Database) -> None:
+    """Its journal is years old, and `[store] url` is new."""
+    folder = make(database.url, "a").folder
+    folder.mkdir()
+    former = Journal(folder / "journal.sqlite")
+    former.open()
+    former.start()
+    former.append(Entry(letters=(letter(),), values=((SILENCES, "[1]"), ("web:sessions", "own"))))
+    await former.close()
+    member = make(database.url, "a")
+    await member.begin()
+    await member.owned()
+    agent = Runs(member)
+    agent.gate.put(member.journal.take_waiting())
+    await eventually(lambda: agent.sent == ["n.desk"])
+    with database.admin() as connection:
+        found = connection.execute("SELECT key, value FROM openbell.value ORDER BY key").fetchall()
+    assert found == [(SILENCES, "[1]")]
 
 
 async def test_a_second_agent_of_the_same_name_is_refused(make: Make, database: Database) -> None:

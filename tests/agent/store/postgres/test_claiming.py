@@ -58,6 +58,14 @@ async def test_a_change_of_a_claimed_letter_does_not_make_it_claimed_again(one) 
     assert again.claimed == ()
 
 
+async def test_who_has_not_heard_what_it_claimed_is_told_again(one) -> None:
+    run, told = Run(A), tuple(letter(f"n{seq}", seq) for seq in (1, 2))
+    await ship(one, A, [run.ships(Entry(letters=told))], claims_in=1)
+    ended = post.deliver(told[0], Receipt(status="200"), NOON)
+    more = [run.ships(Entry(letters=(ended, letter("n3", 3))))]
+    assert notices((await ship(one, A, more, claims_in=1, claims_again=True)).claimed) == ["n2", "n3"]
+
+
 async def test_the_next_owner_claims_what_is_open_anew_and_the_former_one_nothing(one) -> None:
     run = Run(A)
     await ship(one, A, [run.ships(Entry(letters=(letter("n1", 1),)))], claims_in=1)

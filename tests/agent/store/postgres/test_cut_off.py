@@ -64,7 +64,8 @@ async def test_wherever_the_connection_is_cut_a_batch_that_is_given_again_has_la
             proxy.cut_after = cut_after
             is_through = await _try(through(proxy, database), batch)
             landed = rows(database, f"SELECT FROM openbell.transition WHERE after = '{name}'")
-            await ship(one, A, batch, claims_in=1)
+            again = await ship(one, A, batch, claims_in=1, claims_again=True)
+            assert f"n{name}" in [letter.notice for letter in again.claimed]
             return is_through, bool(landed)
 
         enough = 400
