@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, timedelta
+from urllib.parse import urlsplit, urlunsplit
 
 from agent import __version__
 from agent.clock import SystemClock
@@ -36,6 +37,15 @@ def config_hash(blueprint: Blueprint) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def seen_from_elsewhere(url: str) -> str:
+    """The address for other machines: one that listens on all of its own is reached by its name."""
+    parts = urlsplit(url)
+    if parts.hostname not in ("0.0.0.0", "::"):
+        return url
+    port = f":{parts.port}" if parts.port is not None else ""
+    return urlunsplit(parts._replace(netloc=socket.gethostname() + port))
+
+
 async def compare_clocks(connection: Connection, clock: SystemClock) -> timedelta:
     """By how much this machine's clock is ahead. Raises `SharedStoreError` where they are far apart."""
     asked_at = clock.wall()
@@ -61,7 +71,7 @@ class Presence:
         self._clock = clock
         self.blueprint = blueprint
         self._facts = Facts(
-            url=base_url,
+            url=seen_from_elsewhere(base_url),
             host=socket.gethostname(),
             version=__version__,
             config_hash=config_hash(blueprint),

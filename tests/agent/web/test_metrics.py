@@ -24,9 +24,8 @@ promtool = pytest.mark.skipif(
 )
 
 
-OPTIONAL = {"openbell_clock_offset_seconds", *(
-    f"openbell_fleet_{name}" for name in ("agents", "desks", "notices_waiting", "notices_oldest_seconds", "seen")
-)}  # fmt: skip
+OF_THE_FLEET = ("agents", "desks", "notices_waiting", "notices_oldest_seconds", "seen")
+OPTIONAL = {"openbell_clock_offset_seconds", *(f"openbell_fleet_{name}" for name in OF_THE_FLEET)}
 """There once a broker has told the time, and where agents share a store."""
 
 
