@@ -54,10 +54,11 @@ export function messageOf(desk) {
 
 export const sinceOf = (desk) => Date.parse(silentOne(desk)?.seen_at ?? answering(desk)?.since ?? "");
 
+const names = new Intl.Collator("en", { numeric: true });
 const RANKS = { critical: 4, unknown: 3, warning: 2, well: 1, ended: 0 };
 
 /** The desks, the worst first, then by name. */
 export function inOrder() {
-  const byName = (a, b) => (a.desk < b.desk ? -1 : 1);
+  const byName = (a, b) => names.compare(a.desk, b.desk);
   return [...fleet.desks.values()].sort((a, b) => RANKS[stateOf(b)] - RANKS[stateOf(a)] || byName(a, b));
 }
