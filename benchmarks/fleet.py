@@ -17,17 +17,21 @@ import itertools
 import json
 import os
 import random
+import socket
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import aiohttp
 import psycopg
 
 from agent.alerts import letters as post
@@ -36,11 +40,14 @@ from agent.alerts.letters import Address as Receiver
 from agent.alerts.letters import Letter
 from agent.alerts.notices import trial
 from agent.clock import SystemClock
+from agent.config.schema import Server
 from agent.fleet.rows import Role
 from agent.fleet.word import Backlog, IncidentWord, MachineWord, Word, packed
 from agent.health.document import Outcome
 from agent.model import Incident, NoticeReason, NoticeType, Receipt, Severity, Subject, Transition
+from agent.runtime.fleet_watch import FleetView
 from agent.store.entry import Entry
+from agent.store.journal import Journal
 from agent.store.keeping import Keeping
 from agent.store.postgres.agents import Facts, beat, fleet_rows, register
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError, connect
@@ -49,6 +56,8 @@ from agent.store.postgres.leases import renew, take
 from agent.store.postgres.schema import bring_forward
 from agent.store.postgres.shipping import Shipment, ship
 from agent.store.sheet import sheet_of
+from agent.web.fleet import Fleet
+from agent.web.site import Site
 
 WORKERS = 4
 CONNECTIONS = 12
@@ -319,7 +328,7 @@ class Workers:
             await one.wait()
 
 
-class Server:
+class Database:
     """The database as its own processes and tables show it."""
 
     def __init__(self, url: str) -> None:
@@ -371,40 +380,56 @@ def _cpu_s(pid: int, *, ended: bool = False) -> float:
     return sum(int(one) for one in fields if one.isdigit()) / os.sysconf("SC_CLK_TCK")
 
 
-async def answers(url: str, until: asyncio.Event) -> list[float]:
-    """Seconds that the fleet's answer takes, twice a second, by the real view and the real rows."""
-    taken = []
-    async with _fleet(url) as ask:
+@dataclass
+class Asked:
+    """How long answers took, in seconds, and how long the latest was, in bytes."""
+
+    watched: list[float] = field(default_factory=list)
+    anew: list[float] = field(default_factory=list)
+    size: int = 0
+
+
+async def answers(url: str, until: asyncio.Event) -> Asked:
+    """Ask for the fleet over HTTP: one agent all the time, another one now and then."""
+    asked = Asked()
+    often = _ask(url, until, 0.5, asked.watched, asked)
+    await asyncio.gather(often, _ask(url, until, 7.0, asked.anew, asked))
+    return asked
+
+
+async def _ask(url: str, until: asyncio.Event, every_s: float, taken: list[float], asked: Asked) -> None:
+    async with _serving(url) as address, aiohttp.ClientSession() as session:
         while not until.is_set():
             began = time.perf_counter()
-            await ask()
+            async with session.get(f"{address}/api/fleet/health") as answer:
+                asked.size = len(await answer.read())
+                assert answer.status == 200
             taken.append(time.perf_counter() - began)
-            await asyncio.sleep(0.5)
-    return taken
+            with suppress(TimeoutError):
+                await asyncio.wait_for(until.wait(), every_s)
 
 
 @asynccontextmanager
-async def _fleet(url: str) -> AsyncIterator[object]:
-    """A reader of the fleet's answer, over HTTP."""
-    from agent.runtime.fleet_watch import FleetView
-
-    connection = await connect(Address(url), timeout_s=10)
-
-    async def read(since: datetime | None):  # type: ignore[no-untyped-def]
-        return await fleet_rows(connection, since)
-
-    fleet = FleetView(read, clock=SystemClock(), me="benchmark")
-    keeping = asyncio.ensure_future(fleet.run())
-
-    async def ask() -> None:
-        assert (await fleet.present()).body
-
-    try:
-        yield ask
-    finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
-        await connection.close()
+async def _serving(url: str) -> AsyncIterator[str]:
+    """What an agent serves of the fleet, behind its real gate; gives its address."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        listener = socket.create_server(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        connection = await connect(Address(url), timeout_s=10)
+        stack.push_async_callback(connection.close)
+        clock = SystemClock()
+        view = FleetView(partial(fleet_rows, connection), clock=clock, me="benchmark")
+        site = Site(
+            Server(), folder=folder, journal=Journal(folder / "journal.sqlite"), clock=clock,
+            listener=listener, base_url=address,
+        )  # fmt: skip
+        site.add([Fleet(clock, view)])
+        await site.start()
+        stack.push_async_callback(site.stop)
+        keeping = asyncio.ensure_future(view.run())
+        stack.callback(keeping.cancel)
+        yield address
 
 
 async def catch_up(url: str) -> float:
@@ -448,7 +473,7 @@ class Stretch:
     wal: int
 
 
-async def steady(wanted: argparse.Namespace, url: str, workers: Workers, server: Server) -> None:
+async def steady(wanted: argparse.Namespace, url: str, workers: Workers, server: Database) -> None:
     """A usual day, only faster, while somebody looks at the fleet."""
     before, over = server.bytes_of(), asyncio.Event()
     wal, cpu, began = server.wal_bytes(), server.cpu_s(), time.perf_counter()
@@ -468,13 +493,14 @@ async def steady(wanted: argparse.Namespace, url: str, workers: Workers, server:
     tell_beats(server)
 
 
-def tell_steady(found: list[Taken], asked: list[float], over: Stretch) -> None:
+def tell_steady(found: list[Taken], asked: Asked, over: Stretch) -> None:
     turns = [one for taken in found for one in taken.turns]
     row("transitions a second", f"{sum(one.transitions for one in found) / over.lasted_s:.1f}")
     row("turns (lease and beat) a second", f"{len(turns) / over.lasted_s:.1f}")
     account("a turn, from when it was due", turns)
     account("shipping: from the commit to its landing", [one for taken in found for one in taken.lags])
-    account("the fleet's answer", asked)
+    account(f"the fleet's answer, {asked.size / 1e3:,.0f} kB, while somebody looks", asked.watched)
+    account("the same, the first after a while", asked.anew)
     row("the database's CPU", f"{100 * over.cpu_s / over.lasted_s:.0f} % of a core")
     row("the agents' CPU", f"{100 * sum(one.cpu_s for one in found) / over.lasted_s:.0f} % of a core")
     row("written ahead (WAL)", f"{over.wal / over.lasted_s / 1e3:.0f} kB a second")
@@ -495,7 +521,7 @@ def tell_sizes(
     row(f"a usual day of {USUAL} transitions, computed", each)
 
 
-def tell_beats(server: Server) -> None:
+def tell_beats(server: Database) -> None:
     """Rows that are written over all the time: how large they stay."""
     rows = server.ask(
         "SELECT relname, n_tup_upd, n_tup_hot_upd, n_dead_tup, pg_total_relation_size(relid)"
@@ -517,7 +543,7 @@ async def storm(workers: Workers) -> None:
 
 
 async def measure(wanted: argparse.Namespace, url: str) -> None:
-    server = Server(url)
+    server = Database(url)
     connection = await connect(Address(url), timeout_s=10)
     await bring_forward(connection, Address(url))
     await connection.close()
@@ -555,7 +581,7 @@ async def removed(url: str) -> str:
     await prune(shared, "old", keeping.limits(_now()))
     taken = time.perf_counter() - began
     await shared.close()
-    ((left,),) = Server(url).ask("SELECT count(*) FROM openbell.transition WHERE desk = 'old'")
+    ((left,),) = Database(url).ask("SELECT count(*) FROM openbell.transition WHERE desk = 'old'")
     return f"{192_000 - int(str(left)):,} of 192,000 transitions of 800 days, in {taken:.1f} s"
 
 

@@ -20,6 +20,10 @@ class Gate(Protocol):
 
     def put(self, letters: Iterable[Letter]) -> None: ...
 
+    def passed(self, letter: Letter) -> None:
+        """A person has had this one sent, past the gate."""
+        ...
+
 
 class OpenGate:
     """There is nobody else: they go at once."""
@@ -29,6 +33,9 @@ class OpenGate:
 
     def put(self, letters: Iterable[Letter]) -> None:
         self._send([*letters])
+
+    def passed(self, letter: Letter) -> None:
+        """There is nothing that it could be claimed from."""
 
 
 class Holding(Protocol):

@@ -160,6 +160,7 @@ class Posting:
         if sender is None or letter.address not in sender.addresses:
             raise ActionError(NO_RECEIVER)
         revived = post.revive(letter, self.number(), self._clock.now())
+        self._gate.passed(revived)
         self.keep(revived)
         sender.post([revived])
         return revived

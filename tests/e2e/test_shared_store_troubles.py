@@ -15,7 +15,7 @@ import aiohttp
 import psycopg
 import pytest
 
-from tests.postgres import Cluster, Database, free_port
+from tests.postgres import Cluster, Database, free_port, prepare
 
 CANARY = "canary p@ss/word-8888"
 CONFIG = """
@@ -123,7 +123,9 @@ async def test_a_user_who_may_only_read_changes_nothing(
     assert clean(said)
 
 
-async def test_a_newer_schema_is_left_as_it_is(database: Database, tmp_path: Path) -> None:
+async def test_a_newer_schema_is_left_as_it_is(empty_database: Database, tmp_path: Path) -> None:
+    database = empty_database
+    await prepare(database.address)
     with database.admin() as admin:
         admin.execute("UPDATE openbell.meta SET version = 99")
         before = shape(admin)

@@ -35,6 +35,10 @@ class Held:
         """The shared store has given us these to send; they are as it knows them."""
         self._hand_out([self._held.get(letter.id, letter) for letter in letters])
 
+    def passed(self, letter: Letter) -> None:
+        """It is sent already; a claim of it is no news."""
+        self._note(letter)
+
     def alone(self) -> None:
         """Send what is critical, with what comes before it or ends it: nobody else can just now."""
         self._alone |= {one.stream for one in self._held.values() if one.severity is Severity.CRITICAL}
@@ -47,9 +51,13 @@ class Held:
     def _hand_out(self, letters: list[Letter]) -> None:
         fresh = [letter for letter in letters if letter.id not in self._out]
         for letter in letters:
-            self._held.pop(letter.id, None)
-            self._out[letter.id] = None
-        while len(self._out) > REMEMBERED:
-            del self._out[next(iter(self._out))]
+            self._note(letter)
         if fresh:
             self._send(fresh)
+
+    def _note(self, letter: Letter) -> None:
+        self._held.pop(letter.id, None)
+        self._out.pop(letter.id, None)
+        self._out[letter.id] = None
+        while len(self._out) > REMEMBERED:
+            del self._out[next(iter(self._out))]

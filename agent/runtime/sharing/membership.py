@@ -26,6 +26,7 @@ from agent.runtime.sharing.outlook import Outlook
 from agent.runtime.sharing.presence import Presence
 from agent.runtime.sharing.shipper import Shipper
 from agent.runtime.sharing.tenure import Tenure
+from agent.store import snapshot
 from agent.store.door import Door
 from agent.store.entry import Entry
 from agent.store.journal import Journal
@@ -70,9 +71,10 @@ class Membership:
         self.desk = store.desk or settings.name
         self.address = Address(store.url.get_secret_value())
         self._clock = clock
-        self._folder = FolderLock(blueprint.data_folder)
+        self.folder = blueprint.data_folder
+        self._lock = FolderLock(self.folder)
         run = uuid.uuid4().hex
-        self.local = Journal(blueprint.data_folder / FILE, run=run)
+        self.local = Journal(self.folder / FILE, run=run)
         self._run = run
         self._name = settings.name
         self._lasts = store.takeover
@@ -92,7 +94,7 @@ class Membership:
 
     async def begin(self) -> None:
         """Take the folder, find the shared store. Raises `StoreError` for what waiting will not mend."""
-        self._folder.acquire()
+        self._lock.acquire()
         try:
             self.local.open()
             self.local.start()
@@ -188,7 +190,7 @@ class Membership:
             link.drop()
         await self._history.close()
         await self.journal.close()
-        self._folder.release()
+        self._lock.release()
 
     @property
     def has_begun(self) -> bool:
@@ -197,8 +199,13 @@ class Membership:
     # -- tenures ---------------------------------------------------------------------------------
 
     async def owned(self) -> None:
-        """Wait until the desk is ours, and know what its former owner knew."""
+        """Wait until the desk is ours, and know what its former owner knew.
+
+        Raises `SharedStoreError` where it can never be ours again.
+        """
         while True:
+            if self.tenure.fatal is not None:
+                raise self.tenure.fatal
             if not self.tenure.is_willing:
                 self.tenure.is_willing = True
                 self.tenure.stir()
@@ -219,6 +226,9 @@ class Membership:
             log.warning("what the desk's former owner knew cannot be read: %s", error)
             await self._clock.sleep(AGAIN_S)
             return False
+        if known.is_empty:
+            self._bring_in()
+            return True
         self.local.inherit(
             values=known.values,
             incidents=known.incidents,
@@ -229,6 +239,24 @@ class Membership:
         )
         await self.local.flush()
         return True
+
+    def _bring_in(self) -> None:
+        """The shared store knows nothing of the desk yet: what this agent knew alone is its beginning."""
+        incident = self._open_incident()
+        self.local.append(
+            Entry(
+                values=tuple(self.local.values_under("").items()),
+                incidents=() if incident is None else (incident,),
+                letters=self.local.waiting,
+            )
+        )
+
+    def _open_incident(self) -> Incident | None:
+        text = self.local.value(snapshot.KEY)
+        try:
+            return None if text is None else snapshot.unpack(text).course.incident
+        except (ValueError, KeyError, TypeError):
+            return None
 
     async def lost(self) -> None:
         """Wait until the desk is not ours any more."""
@@ -242,8 +270,8 @@ class Membership:
             async with self._clock.timeout(PARTING_S):
                 await self.local.flush()
                 await self.shipper.drain()
-        except (StoreError, TimeoutError) as error:
-            log.info("what happened last is shipped when this agent starts again: %s", error)
+        except (StoreError, TimeoutError):
+            log.info("what happened last is shipped when this agent starts again")
         with suppress(SharedStoreError):
             await self.tenure.give_up()
 
@@ -282,7 +310,7 @@ class Membership:
         return self.tenure.may_send
 
     def trouble(self) -> str | None:
-        return self.tenure.trouble
+        return self.tenure.trouble or self.presence.rival
 
     async def open(self) -> None:
         """All is open since the process began."""

@@ -17,7 +17,8 @@ from agent.store.shipments import Shipment
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 2_000
+"""One trip takes all that waits, as a rule: of what comes late only the whole is judged."""
 LOOK_EVERY_S = 5.0
 """Without a wake-up, so often is looked whether there are letters to send."""
 PATIENCE_S = 5.0
@@ -91,9 +92,7 @@ class Shipper:
         """Ship all that is on disk here. Raises `StoreError`."""
         async with self._turn:
             while await self._trip():
-                await (
-                    self._journal.flush()
-                )  # what is shipped is gone from the file, and the next ones are seen
+                await self._journal.flush()  # what is shipped is gone, and the next ones are seen
 
     async def _trip(self) -> bool:
         """Whether something was shipped."""

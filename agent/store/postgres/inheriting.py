@@ -24,6 +24,11 @@ class Inheritance:
     last_letter: int
     letters: tuple[Letter, ...]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has ever been written of the desk."""
+        return not self.values and not self.incidents and not self.last_letter
+
 
 async def inheritance(connection: Connection, desk: str, letters: Sequence[str]) -> Inheritance:
     """What a desk's new owner takes over; `letters` names those whose rows it wants. Raises `StoreError`."""

@@ -15,7 +15,7 @@ import psycopg
 
 from tests.campaign.fleet import chaos, witness
 from tests.campaign.fleet.chaos import Blow, Kind
-from tests.campaign.fleet.judge import Case, judge
+from tests.campaign.fleet.judge import Case, judge, told_by_two
 from tests.campaign.fleet.members import DESK, UNSHIPPED, Member, Surroundings, members
 from tests.campaign.fleet.receiver import Receiver, read_log, receiving
 from tests.campaign.fleet.thing import Thing, read_phases, under_watch
@@ -105,8 +105,9 @@ class Campaign:
         takeovers = sum(one.resource == f"desk/{DESK}" for one in case.evidence.held)
         done = ", ".join(f"{what} {count}" for what, count in sorted(self.done.items()) if count)
         return (
-            f"fleet: {done}; phases {len(case.phases)}, owners in turn {takeovers + 1}; notices {len(ids)}, "
-            f"requests {len(case.seen)}; writes witnessed {len(case.evidence.written)}; wrong {len(wrong)}"
+            f"fleet: {done}; phases {len(case.phases)}, owners in turn {takeovers + 1}; "
+            f"notices {len(ids)}, requests {len(case.seen)}, by two agents {told_by_two(case.seen)}; "
+            f"writes witnessed {len(case.evidence.written)}; wrong {len(wrong)}"
         )
 
     async def _phase(self, state: str) -> None:

@@ -76,14 +76,28 @@ def _ids(seen: Sequence[Seen]) -> Iterator[str]:
 
 
 def _bodies(seen: Sequence[Seen]) -> Iterator[str]:
-    """One id, one body: a receiver may compare them."""
-    bodies = defaultdict[str, set[tuple[str, str]]](set)
+    """One id tells one thing; and of one agent in one form, which a receiver may compare byte by byte.
+
+    Two agents that were cut off from each other tell it in two: each names itself and its instant.
+    """
+    things, forms = defaultdict[str, set[str]](set), defaultdict[tuple[str, str], set[str]](set)
     for one in seen:
-        bodies[one.id].add((one.digest, one.agent))
-    for id_, found in bodies.items():
-        if len({digest for digest, _ in found}) > 1:
-            agents = ", ".join(sorted(agent for _, agent in found))
-            yield f"second body: {id_} came in {len(found)} forms, of {agents}"
+        things[one.id].add(f"{one.type} {one.code} of phase {one.phase} in {one.incident}")
+        forms[one.id, one.agent].add(one.digest)
+    for id_, found in things.items():
+        if len(found) > 1:
+            yield f"second meaning: {id_} came as {'; '.join(sorted(found))}"
+    for (id_, agent), digests in forms.items():
+        if len(digests) > 1:
+            yield f"second body: {id_} came in {len(digests)} forms of {agent}"
+
+
+def told_by_two(seen: Sequence[Seen]) -> int:
+    """Of how many ids two agents told, each in its own words."""
+    digests = defaultdict[str, set[str]](set)
+    for one in seen:
+        digests[one.id].add(one.digest)
+    return sum(len(found) > 1 for found in digests.values())
 
 
 def _order(seen: Sequence[Seen]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from agent.runtime import crash_loop
 from tests.campaign.fleet import gauge
 from tests.faultproxy import FaultProxy, proxying
 
@@ -126,7 +127,11 @@ class Member:
         return log.read_text(errors="replace") if log.exists() else ""
 
     async def start(self) -> None:
-        """Begin a life, and wait until it answers."""
+        """Begin a life, and wait until it answers.
+
+        Nobody counts how often it was killed: it would keep the gauge out for that.
+        """
+        (self.folder / "data" / crash_loop.FILE).unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "agent.cli", "run", "-c", str(self.folder / "agent.toml"),

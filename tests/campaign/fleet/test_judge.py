@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.campaign.fleet.judge import Case, judge
+from tests.campaign.fleet.judge import Case, judge, told_by_two
 from tests.campaign.fleet.receiver import Seen
 from tests.campaign.fleet.thing import Phase
 from tests.campaign.fleet.witness import Claimed, Evidence, Held, Written
@@ -47,6 +47,12 @@ def test_a_sound_run_has_no_finding() -> None:
     assert judge(SOUND) == []
 
 
+def test_two_agents_may_tell_one_thing_in_their_own_words() -> None:
+    case = seeing(replace(PROBLEM, agent="b", digest="b9"))
+    assert judge(case) == []
+    assert told_by_two(case.seen) == 1
+
+
 @pytest.mark.parametrize(
     ("case", "finding"),
     [
@@ -55,6 +61,7 @@ def test_a_sound_run_has_no_finding() -> None:
         pytest.param(seeing(replace(PROBLEM, id="n9", digest="b9")), "second id", id="a second id"),
         pytest.param(seeing(replace(RECOVERY, incident="i9")), "second incident", id="a second incident"),
         pytest.param(seeing(replace(PROBLEM, digest="b9")), "second body", id="a second body"),
+        pytest.param(seeing(replace(PROBLEM, code="OTHER")), "second meaning", id="one id for two things"),
         pytest.param(seeing(replace(PROBLEM, phase=2, id="n3")), "unfounded", id="a phase that never was"),
         pytest.param(seeing(replace(PROBLEM, phase=None, id="n3")), "unfounded", id="of no phase"),
         pytest.param(replace(SOUND, seen=(RECOVERY, PROBLEM)), "out of order", id="the order turned"),

@@ -79,3 +79,10 @@ def test_alone_what_is_critical_goes_with_its_stream_and_the_rest_waits() -> Non
     assert out.sent == ["warned", "worse", "recovered"]
     out.held.claimed([letter("other", stream="two", severity=Severity.WARNING), letter("later")])
     assert out.sent[-2:] == ["other", "later"]
+
+
+def test_what_a_person_has_had_sent_again_is_not_sent_by_a_claim_as_well() -> None:
+    out = Out()
+    out.held.passed(letter("revived"))
+    out.held.claimed([letter("revived")])
+    assert out.sent == []

@@ -17,6 +17,7 @@ from agent.fleet.rows import Role
 from agent.model import NoticeType, Severity
 from agent.runtime.sharing.membership import Membership
 from agent.store.entry import Entry
+from agent.store.journal import Journal
 from agent.store.silences import KEY as SILENCES
 from tests.postgres import Database, prepare, running_cluster
 
@@ -180,11 +181,54 @@ async def test_what_a_former_run_left_here_and_another_delivered_is_not_sent_aga
     assert found.state is LetterState.DELIVERED
 
 
+async def test_what_an_agent_knew_alone_is_the_beginning_of_its_desk(make: Make, database: Database) -> None:
+    """Its journal is years old, and `[store] url` is new."""
+    folder = make(database.url, "a").folder
+    folder.mkdir()
+    former = Journal(folder / "journal.sqlite")
+    former.open()
+    former.start()
+    former.append(Entry(letters=(letter(),), values=((SILENCES, "[1]"), ("web:sessions", "own"))))
+    await former.close()
+    member = make(database.url, "a")
+    await member.begin()
+    await member.owned()
+    agent = Runs(member)
+    agent.gate.put(member.journal.take_waiting())
+    await eventually(lambda: agent.sent == ["n.desk"])
+    with database.admin() as connection:
+        found = connection.execute("SELECT key, value FROM openbell.value ORDER BY key").fetchall()
+    assert found == [(SILENCES, "[1]")]
+
+
 async def test_a_second_agent_of_the_same_name_is_refused(make: Make, database: Database) -> None:
     await make(database.url, "a").begin()
     second = make(database.url, "a", folder="elsewhere")
     with pytest.raises(StoreError, match=r"another agent is named a: at .*, seen .* s ago; give one of them"):
         await second.begin()
+
+
+async def test_one_whose_name_was_taken_while_it_was_out_of_touch_says_so_and_goes_on(
+    make: Make, database: Database
+) -> None:
+    member = make(database.url, "a")
+    await member.begin()
+    with database.admin() as connection:
+        connection.execute("UPDATE openbell.agent SET run = 'other', instance = 'other'")
+        connection.execute("UPDATE openbell.beat SET run = 'other'")
+    await eventually(lambda: member.trouble() is not None)
+    assert "another agent is named a: at" in str(member.trouble())
+    assert member.tenure.role is Role.OWNER
+
+
+async def test_one_that_was_taken_off_the_list_enters_itself_again(make: Make, database: Database) -> None:
+    member = make(database.url, "a")
+    await member.begin()
+    with database.admin() as connection:
+        connection.execute("DELETE FROM openbell.agent")
+        connection.execute("DELETE FROM openbell.beat")
+        await eventually(lambda: connection.execute("SELECT name FROM openbell.agent").fetchall() == [("a",)])
+    assert member.trouble() is None
 
 
 async def test_a_clock_minutes_off_keeps_the_agent_from_starting_and_changes_nothing(
