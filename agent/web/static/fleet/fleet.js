@@ -1,5 +1,6 @@
 // What is known of the fleet: shared by all that draws, changed by what hears.
 
+import { safeUrl } from "../page/parts.js";
 import { agentNow } from "../page/time.js";
 import { duration } from "../page/words.js";
 
@@ -35,6 +36,15 @@ export function answering(desk) {
 export function stateOf(desk) {
   if (desk.ended) return "ended";
   return desk.severity === "info" || desk.severity === "ok" ? "well" : desk.severity;
+}
+
+const LOOPBACK = /^(localhost|127\.|\[::1\])/;
+
+/** Where an agent's page is for whoever looks at this one; another machine's loopback is not here. */
+export function pageOf(agent) {
+  const url = agent?.url ? safeUrl(agent.url) : null;
+  if (!url || (LOOPBACK.test(url.hostname) && !LOOPBACK.test(location.hostname))) return null;
+  return url.href;
 }
 
 /** The agent by whose silence a desk is in trouble, if it is by that. */
