@@ -4,7 +4,7 @@ import { copy, element, keepSaying, link, part, say, sign } from "../page/parts.
 import { agentNow } from "../page/time.js";
 import { duration, severityOf } from "../page/words.js";
 import { showDetails } from "./details.js";
-import { answering, messageOf, sinceOf, stateOf } from "./fleet.js";
+import { answering, messageOf, pageOf, sinceOf, stateOf } from "./fleet.js";
 import { calmTone, headline, plural, signOf, STATES } from "./words.js";
 
 const cards = new Map();
@@ -58,7 +58,7 @@ function drawCard({ made, slots }, desk) {
   keepSaying(slots.message, () => messageOf(desk));
   say(slots.remarks, remarks(desk, agent).join(" · "));
   slots.remarks.title = slots.remarks.textContent;
-  link(slots.page, agent?.url, "Open");
+  link(slots.page, pageOf(agent), "Open");
   slots.page.setAttribute("aria-label", `Open the page of ${desk.desk}`);
 }
 
@@ -99,7 +99,8 @@ function drawCalm(desks) {
     const { made, title, list, known } = sections.get(code);
     const some = byCode.get(code);
     say(title, `${headline(code)}: ${plural(some.length, "desk")}`);
-    if (part("calm").children[codes.indexOf(code)] !== made) part("calm").insertBefore(made, part("calm").children[codes.indexOf(code)] ?? null);
+    const there = part("calm").children[codes.indexOf(code)] ?? null;
+    if (there !== made) part("calm").insertBefore(made, there);
     keep(list, known, some, newTile, drawTile);
   }
 }

@@ -3,8 +3,10 @@
 import { element, fill, link, part, say } from "../page/parts.js";
 import { agentNow, instant, minuteOf } from "../page/time.js";
 import { duration } from "../page/words.js";
-import { answering, fleet, messageOf } from "./fleet.js";
+import { answering, fleet, messageOf, pageOf } from "./fleet.js";
 import { headline } from "./words.js";
+
+const DIFFER = "its agents have different ones: after a takeover other rules would hold";
 
 let shown = null;
 
@@ -29,23 +31,28 @@ export function drawDetails() {
   const machines = agent?.machines ?? [];
   part("details-table").parentElement.hidden = machines.length === 0;
   fill(part("details-machines"), machines, machineRow);
-  const names = [desk.owner, ...desk.standbys.map((one) => one.agent)].filter(Boolean);
-  fill(part("details-agents"), names.map((one) => fleet.agents.get(one)).filter(Boolean).map((one) => [one, one.name === desk.owner]), agentLine);
-  link(part("details-page"), agent?.url);
-  link(part("details-incident"), agent?.incident && agent.url ? `${agent.url.replace(/\/$/, "")}/#incidents` : null);
+  const names = [desk.owner, ...desk.standbys.map((one) => one.agent)];
+  const agents = names.map((name) => fleet.agents.get(name)).filter(Boolean);
+  fill(part("details-agents"), agents.map((one) => [one, one.name === desk.owner]), agentLine);
+  const page = pageOf(agent);
+  link(part("details-page"), page);
+  link(part("details-incident"), agent?.incident && page ? new URL("#incidents", page).href : null);
 }
 
 function facts(desk, agent) {
+  const at = (text) => instant(minuteOf(Date.parse(text)));
   const said = [];
-  if (desk.owner) said.push(["Owner", `${desk.owner}${desk.since ? `, since ${instant(minuteOf(Date.parse(desk.since)))}, epoch ${desk.epoch}` : ""}`]);
+  if (desk.owner) {
+    said.push(["Owner", desk.since ? `${desk.owner}, since ${at(desk.since)}, epoch ${desk.epoch}` : desk.owner]);
+  }
   if (agent?.incident) {
-    const who = agent.incident.acknowledged_by;
-    said.push(["Incident", `${agent.incident.code}, open since ${instant(minuteOf(Date.parse(agent.incident.opened_at)))}, ${who ? `${who} is at it` : "nobody is at it"}`]);
+    const { code, opened_at: openedAt, acknowledged_by: who } = agent.incident;
+    said.push(["Incident", `${code}, open since ${at(openedAt)}, ${who ?? "nobody"} is at it`]);
   }
   if (agent?.backlog.waiting) said.push(["Notices", `${agent.backlog.waiting} wait`]);
   if (agent?.failing.length) said.push(["Failing", agent.failing.join(", ")]);
   if (agent?.trouble) said.push(["Agent", agent.trouble]);
-  if (desk.configurations_differ) said.push(["Configuration", "its agents have different ones: after a takeover other rules would hold"]);
+  if (desk.configurations_differ) said.push(["Configuration", DIFFER]);
   return said;
 }
 
@@ -56,7 +63,8 @@ function machineRow(machine) {
   if (machine.message) state.append(element("p", machine.message, "soft"));
   const name = element("th", machine.name);
   name.scope = "row";
-  row.append(name, element("td", machine.group ?? ""), state, element("td", duration(agentNow() - Date.parse(machine.since))));
+  const age = element("td", duration(agentNow() - Date.parse(machine.since)));
+  row.append(name, element("td", machine.group ?? ""), state, age);
   return row;
 }
 

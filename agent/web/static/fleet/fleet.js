@@ -1,5 +1,6 @@
 // What is known of the fleet: shared by all that draws, changed by what hears.
 
+import { safeUrl } from "../page/parts.js";
 import { agentNow } from "../page/time.js";
 import { duration } from "../page/words.js";
 
@@ -37,6 +38,15 @@ export function stateOf(desk) {
   return desk.severity === "info" || desk.severity === "ok" ? "well" : desk.severity;
 }
 
+const LOOPBACK = /^(localhost|127\.|\[::1\])/;
+
+/** Where an agent's page is for whoever looks at this one; another machine's loopback is not here. */
+export function pageOf(agent) {
+  const url = agent?.url ? safeUrl(agent.url) : null;
+  if (!url || (LOOPBACK.test(url.hostname) && !LOOPBACK.test(location.hostname))) return null;
+  return url.href;
+}
+
 /** The agent by whose silence a desk is in trouble, if it is by that. */
 function silentOne(desk) {
   if (desk.code !== "AGENT_LOST") return null;
@@ -54,10 +64,11 @@ export function messageOf(desk) {
 
 export const sinceOf = (desk) => Date.parse(silentOne(desk)?.seen_at ?? answering(desk)?.since ?? "");
 
+const names = new Intl.Collator("en", { numeric: true });
 const RANKS = { critical: 4, unknown: 3, warning: 2, well: 1, ended: 0 };
 
 /** The desks, the worst first, then by name. */
 export function inOrder() {
-  const byName = (a, b) => (a.desk < b.desk ? -1 : 1);
+  const byName = (a, b) => names.compare(a.desk, b.desk);
   return [...fleet.desks.values()].sort((a, b) => RANKS[stateOf(b)] - RANKS[stateOf(a)] || byName(a, b));
 }

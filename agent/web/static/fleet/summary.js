@@ -50,11 +50,11 @@ function present() {
 }
 
 function openWords(incidents) {
-  if (incidents.length === 0) return "No incident is open.";
   const free = incidents.filter((one) => !one.acknowledged_by).length;
-  const taken = free ? `nobody is at ${free === incidents.length ? "any of them" : `${free} of them`}` : "somebody is at each";
-  if (incidents.length === 1) return `1 incident is open, ${free ? "and nobody is at it" : `${incidents[0].acknowledged_by} is at it`}.`;
-  return `${incidents.length} incidents are open, ${taken}.`;
+  if (incidents.length === 0) return "No incident is open.";
+  if (incidents.length === 1) return `1 incident is open, ${incidents[0].acknowledged_by ?? "nobody"} is at it.`;
+  if (free === 0) return `${incidents.length} incidents are open, somebody is at each.`;
+  return `${incidents.length} incidents are open, nobody is at ${free === incidents.length ? "any" : free} of them.`;
 }
 
 function lost() {
