@@ -46,7 +46,10 @@ class Outlook:
 
     async def turn(self, connection: Connection, role: Role) -> None:
         """Have one of all owners watch the others. Raises `SharedStoreError`."""
+        watched = self._watchman.watches
         await self._watchman.turn(connection, role if self.deliver is not None else Role.STANDBY)
+        if self._watchman.watches and not watched:
+            self.view.wake()
 
     async def forget(self, name: str) -> Forgotten:
         """Take an agent off the list. Raises `SharedStoreError`."""
