@@ -24,6 +24,7 @@ from agent.runtime.sharing.held import Held
 from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.outlook import Outlook
 from agent.runtime.sharing.presence import Presence
+from agent.runtime.sharing.settling import settled
 from agent.runtime.sharing.shipper import Shipper
 from agent.runtime.sharing.tenure import Tenure
 from agent.store import snapshot
@@ -35,7 +36,7 @@ from agent.store.postgres.agents import has_standby, url_of
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.store.postgres.pruning import prune
-from agent.store.postgres.reading import SharedHistory, inheritance
+from agent.store.postgres.reading import SharedHistory, inheritance, letters_as_known
 from agent.store.postgres.schema import bring_forward
 from agent.store.postgres.shipping import Landed
 from agent.store.shared import SharedJournal
@@ -47,6 +48,7 @@ START_PATIENCE_S = 5.0
 """So long is the shared store waited for at the start; the agent then begins without it."""
 AGAIN_S = 0.25
 PRUNING_S = 300.0
+TIDY_EVERY_S = 5.0
 PARTING_S = 1.0
 """So long may each step of a parting take."""
 
@@ -107,6 +109,7 @@ class Membership:
         self._tasks = [
             keep(self.tenure.run(), name="the desk's lease"),
             keep(self.shipper.run(), name="shipping"),
+            keep(self._tidy(), name="tidying"),
             keep(self.outlook.view.run(), name="the fleet"),
             keep(self.outlook.tell(), name="word of the fleet"),
         ]
@@ -220,8 +223,8 @@ class Membership:
         try:
             await self.shipper.drain()
             async with self._work.use(START_PATIENCE_S) as connection:
-                waiting = [letter.id for letter in self.local.waiting]
-                known = await inheritance(connection, self.desk, waiting)
+                waiting = await self.local.open_letters()
+                known = await inheritance(connection, self.desk, [letter.id for letter in waiting])
         except StoreError as error:
             log.warning("what the desk's former owner knew cannot be read: %s", error)
             await self._clock.sleep(AGAIN_S)
@@ -232,13 +235,30 @@ class Membership:
         self.local.inherit(
             values=known.values,
             incidents=known.incidents,
-            letters=known.letters,
+            letters=settled(waiting, known.letters, self._clock.now()),
             reached=known.reached,
             delivered_last=known.delivered_last,
             last_letter=known.last_letter,
         )
         await self.local.flush()
         return True
+
+    async def _tidy(self) -> None:
+        """While another owns the desk: learn what became of the letters that were left open here."""
+        while True:
+            await self._clock.sleep(TIDY_EVERY_S)
+            if self.tenure.seat.is_held or self.tenure.error is not None:
+                continue
+            with suppress(StoreError):
+                await self.shipper.drain()
+                waiting = await self.local.open_letters()
+                if not waiting:
+                    continue
+                async with self._work.use(START_PATIENCE_S) as connection:
+                    known = await letters_as_known(connection, self.desk, [one.id for one in waiting])
+                if not self.tenure.seat.is_held:
+                    letters = tuple(settled(waiting, known, self._clock.now()))
+                    self.local.append(Entry(letters=letters, inherited=True))
 
     def _bring_in(self) -> None:
         """The shared store knows nothing of the desk yet: what this agent knew alone is its beginning."""

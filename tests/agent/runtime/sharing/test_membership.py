@@ -181,6 +181,30 @@ async def test_what_a_former_run_left_here_and_another_delivered_is_not_sent_aga
     assert found.state is LetterState.DELIVERED
 
 
+async def test_who_stands_by_learns_what_became_of_the_letters_that_it_left(
+    make: Make, database: Database
+) -> None:
+    a, b = make(database.url, "a"), make(database.url, "b")
+    await a.begin()
+    await a.owned()
+    for one in (letter("told.desk", 1), letter("waits.desk", 2), letter("dropped.desk", 3)):
+        a.journal.append(Entry(letters=(one,)))
+    await b.begin()
+    await a.parted()
+    await b.owned()
+    with database.admin() as connection:
+        connection.execute("UPDATE openbell.outbox SET state = 'delivered' WHERE id = 'told.desk'")
+        connection.execute("DELETE FROM openbell.outbox WHERE id = 'dropped.desk'")
+    await eventually(lambda: letters_of(a, LetterState.PENDING, "waits.desk"))
+    assert [one.id for one in await a.local.letters(state=LetterState.DELIVERED)] == ["told.desk"]
+    (dropped,) = await a.local.letters(state=LetterState.DEAD)
+    assert str(dropped.last_error).startswith("superseded")
+
+
+async def letters_of(member: Membership, state: LetterState, *ids: str) -> bool:
+    return [one.id for one in await member.local.letters(state=state)] == [*ids]
+
+
 async def test_what_an_agent_knew_alone_is_the_beginning_of_its_desk(make: Make, database: Database) -> None:
     """Its journal is years old, and `[store] url` is new."""
     folder = make(database.url, "a").folder
