@@ -49,7 +49,9 @@ async def land(database: Database, *reasons: str, first: int = 1, at: datetime =
 
 
 async def reasons(database: Database) -> list[tuple[object, object]]:
-    found = await SharedHistory(database.address, "mumbai").history()
+    shared = SharedHistory(database.address, "mumbai")
+    found = await shared.history()
+    await shared.close()
     return [(row["id"], row["reason"]) for row in found]
 
 
@@ -84,7 +86,7 @@ async def test_the_settings_of_autovacuum_are_taken(database: Database) -> None:
     await land(database, "ONLY")
 
 
-async def test_the_epochs_of_a_restored_database_are_ahead_of_all_that_were_in_use(
+async def test_a_restored_database_gives_out_epochs_ahead_of_all_in_use(
     database: Database,
 ) -> None:
     await land(database, "BEFORE")
@@ -120,10 +122,7 @@ async def test_a_role_with_the_rights_of_the_page_is_enough_where_the_schema_sta
 
 def test_the_role_and_database_of_the_page_can_be_made(empty_database: Database) -> None:
     making, _ = blocks("shared-store.md", "Setting it up")
-    made = making.replace("ROLE openbell ", "ROLE openbell_made ").replace(
-        "OWNER openbell ", "OWNER openbell_made "
-    )
-    made = made.replace("DATABASE openbell ", "DATABASE openbell_made ")
+    made = re.sub(r"\b(ROLE|OWNER|DATABASE) openbell\b", r"\1 openbell_made", making)
     with empty_database.admin() as connection:
         for statement in filter(str.strip, made.split(";")):
             connection.execute(statement)
