@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 
 from agent.clock import Clock
 from agent.errors import StoreError
@@ -97,8 +98,9 @@ class FleetView:
         self._rows: FleetRows | None = None
         self._read_at = 0.0
         self._back_at: datetime | None = None
-        self._asked_at: float | None = None
-        self._tried_at = 0.0
+        self._asked_at = -inf
+        self._tried_at = -inf
+        self._is_published = False
         self._error: StoreError | None = None
         self._stale_since: datetime | None = None
         self._reading = asyncio.Lock()
@@ -118,7 +120,7 @@ class FleetView:
             self._begun.clear()
             if self._is_looked_at():
                 self._news.clear()
-                await self.refresh()
+                await self.refresh(publishes=self._has_readers())
                 await self._rest()
             else:
                 await self._begun.wait()
@@ -133,20 +135,24 @@ class FleetView:
         self._asked_at = self._clock.monotonic()
         self._begun.set()
         is_old = self._clock.monotonic() - self._tried_at > FRESH_FOR_S
-        if self.latest is None or (is_old and self._error is None):
-            await self.refresh()
-        assert self.latest is not None  # noqa: S101 - a refresh always publishes
+        await self.refresh(reads=self.latest is None or (is_old and self._error is None))
+        assert self.latest is not None  # noqa: S101 - that was published
         return self.latest
 
-    async def refresh(self) -> None:
-        """Read and publish. Whoever comes while another reads gets what that one has read."""
+    async def refresh(self, *, reads: bool = True, publishes: bool = True) -> None:
+        """Read and publish. Whoever comes while another reads gets what that one has read.
+
+        What nobody looks at is not published: the one that watches needs the rows alone.
+        """
         asked_at = self._clock.monotonic()
         async with self._reading:
-            if self.latest is not None and self._tried_at > asked_at:
-                return
-            await self._take_in()
-            await self._publish()
-            self._tried_at = self._clock.monotonic()
+            if reads and self._tried_at <= asked_at:
+                await self._take_in()
+                self._tried_at = self._clock.monotonic()
+                self._is_published = False
+            if publishes and not self._is_published:
+                await self._publish()
+                self._is_published = True
 
     def watch(self) -> Watch:
         """What this agent can tell of the others: for the machine `fleet`."""
@@ -166,9 +172,10 @@ class FleetView:
     # -- reading ---------------------------------------------------------------------------------
 
     def _is_looked_at(self) -> bool:
-        asked = self._asked_at
-        recently = asked is not None and self._clock.monotonic() - asked < LOOKED_AT_FOR_S
-        return recently or self.readers() > 0 or self._watches() or self._error is not None
+        return self._has_readers() or self._watches() or self._error is not None
+
+    def _has_readers(self) -> bool:
+        return self._clock.monotonic() - self._asked_at < LOOKED_AT_FOR_S or self.readers() > 0
 
     async def _rest(self) -> None:
         await self._clock.sleep(LEAST_PAUSE_S)

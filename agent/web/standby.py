@@ -50,7 +50,7 @@ class Standing:
         ]
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        raise web.HTTPSeeOther("/fleet")
+        return web.Response(status=303, headers={"Location": "/fleet"})
 
     async def livez(self, request: web.Request) -> web.StreamResponse:
         return web.Response(text="ok\n")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.campaign.fleet.members import TOML, Member, Surroundings, members
@@ -89,6 +90,17 @@ async def test_every_agent_shows_all_and_one_that_is_killed_is_lost_until_it_is_
         assert (pair["owner"], pair["standbys"]) == ("a", [{"agent": "b", "state": "here"}])
         assert not pair["configurations_differ"]
         assert (document["status"], document["severity"]) == ("pass", "ok")
+    for path in (
+        "/fleet",
+        "/fleet.css",
+        "/fleet.js",
+        "/fleet/cards.js",
+        "/page.css",
+        "/page/parts.js",
+        "/icon.svg",
+    ):
+        async with aiohttp.ClientSession() as session, session.get(b.url + path) as answer:
+            assert answer.status == 200, path  # also of one that stands by
     account = await asyncio.to_thread(command, b)
     assert (account.returncode, account.stderr) == (0, "")
     assert "all 2 desks well" in account.stdout

@@ -199,8 +199,13 @@ class Membership:
     # -- tenures ---------------------------------------------------------------------------------
 
     async def owned(self) -> None:
-        """Wait until the desk is ours, and know what its former owner knew."""
+        """Wait until the desk is ours, and know what its former owner knew.
+
+        Raises `SharedStoreError` where it can never be ours again.
+        """
         while True:
+            if self.tenure.fatal is not None:
+                raise self.tenure.fatal
             if not self.tenure.is_willing:
                 self.tenure.is_willing = True
                 self.tenure.stir()
@@ -305,7 +310,7 @@ class Membership:
         return self.tenure.may_send
 
     def trouble(self) -> str | None:
-        return self.tenure.trouble
+        return self.tenure.trouble or self.presence.rival
 
     async def open(self) -> None:
         """All is open since the process began."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, timedelta
+from urllib.parse import urlsplit, urlunsplit
 
 from agent import __version__
 from agent.clock import SystemClock
@@ -16,9 +18,11 @@ from agent.fleet.word import packed, word_of
 from agent.health.document import HealthDocument
 from agent.model import Incident
 from agent.settings import format_duration
-from agent.store.postgres.agents import Facts, beat, end, reconfigured, register
+from agent.store.postgres.agents import Facts, beat, end, holder_of_name, reconfigured, register
 from agent.store.postgres.connecting import Connection, SharedStoreError
 from agent.store.postgres.identity import Member
+
+log = logging.getLogger(__name__)
 
 APART = timedelta(minutes=1)
 """Clocks that are further apart than this tell different stories; the agent does not start."""
@@ -31,6 +35,15 @@ def config_hash(blueprint: Blueprint) -> str:
     """The same for agents that watch the same in the same way; secrets are no part of it."""
     text = blueprint.settings.model_dump_json(exclude=OWN)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def seen_from_elsewhere(url: str) -> str:
+    """The address for other machines: one that listens on all of its own is reached by its name."""
+    parts = urlsplit(url)
+    if parts.hostname not in ("0.0.0.0", "::"):
+        return url
+    port = f":{parts.port}" if parts.port is not None else ""
+    return urlunsplit(parts._replace(netloc=socket.gethostname() + port))
 
 
 async def compare_clocks(connection: Connection, clock: SystemClock) -> timedelta:
@@ -58,7 +71,7 @@ class Presence:
         self._clock = clock
         self.blueprint = blueprint
         self._facts = Facts(
-            url=base_url,
+            url=seen_from_elsewhere(base_url),
             host=socket.gethostname(),
             version=__version__,
             config_hash=config_hash(blueprint),
@@ -66,6 +79,8 @@ class Presence:
         )
         self._told: str | None = None
         self.said: Callable[[], tuple[HealthDocument, Incident | None] | None] = lambda: None
+        self.rival: str | None = None
+        """Who else goes by our name: it came while we were out of touch."""
         self.offset: timedelta = timedelta(0)
         """By how much this machine's clock is ahead of the database's."""
 
@@ -103,7 +118,7 @@ class Presence:
     async def beat(self, connection: Connection, member: Member, role: Role) -> None:
         """Say that this agent lives, and what it says where that is another than before.
 
-        Raises `SharedStoreError` when another agent has taken the name.
+        Raises `SharedStoreError`.
         """
         said = self.said() if role is not Role.STANDBY else None
         text = packed(word_of(*said)) if said is not None else None
@@ -117,9 +132,18 @@ class Presence:
         )
         if not done.is_ours:
             self._told = None
-            await self.register(connection, member)
+            await self._return(connection, member)
         elif is_news:
             self._told = text
+
+    async def _return(self, connection: Connection, member: Member) -> None:
+        """Enter again, where this agent was taken off the list; not where another has its name."""
+        rival = await holder_of_name(connection, member)
+        if rival is None:
+            await self.register(connection, member)
+        elif self.rival is None:
+            log.error("%s", rival)
+        self.rival = str(rival) if rival is not None else None
 
     async def end(self, connection: Connection, member: Member) -> None:
         """Say that this agent was stopped as planned."""

@@ -72,6 +72,9 @@ class Tenure:
         """As the store told it last, whoever has it."""
         self.is_willing = True
         self.error: SharedStoreError | None = None
+        self.fatal: SharedStoreError | None = None
+        """Why this process may never own the desk again."""
+        self._has_owned = False
         self._in_touch_since: float | None = None
 
     # -- what others ask -------------------------------------------------------------------------
@@ -169,6 +172,9 @@ class Tenure:
         if seat.is_held and await renew(connection, resource, self._member, seat.epoch, self._lasts):
             return seat.taken(seat.epoch, asked_at, self._lasts_s)
         lease = self.lease = await look(connection, resource)
+        if lease is not None and lease.is_of_a_copy_of(self._member) and self._has_owned:
+            self._bar(lease)
+            return seat.lost()
         if not self._may_take(lease, asked_at):
             return seat.lost()
         lease = self.lease = await take(connection, resource, self._member, self._lasts)
@@ -178,7 +184,16 @@ class Tenure:
             log.warning("another agent owned the desk meanwhile; this one begins anew")
             await release(connection, resource, self._member, lease.epoch)
             return seat.lost()
+        self._has_owned = True
         return seat.taken(lease.epoch, asked_at, self._lasts_s)
+
+    def _bar(self, lease: Lease) -> None:
+        """Two processes with one instance would take the desk from each other for ever."""
+        self.fatal = SharedStoreError(
+            f"{self._link.address.place}: another process, of the agent {lease.agent}, has a copy of this "
+            "data folder and has taken the desk; stop one of them, and give it an empty folder in `data`",
+            lasting=True,
+        )
 
     def _may_take(self, lease: Lease | None, now: float) -> bool:
         """Whether the lease is to be had, and fairly.

@@ -137,6 +137,16 @@ async def register(connection: Connection, member: Member, facts: Facts) -> None
         await connection.execute(FIRST_BEAT, who)
 
 
+async def holder_of_name(connection: Connection, member: Member) -> SharedStoreError | None:
+    """Which other process goes by this agent's name; `None` where none does. Raises `SharedStoreError`."""
+    with speaking(connection):
+        cursor = await connection.execute(
+            "SELECT run <> %s FROM openbell.agent WHERE name = %s", (member.run, member.agent)
+        )
+        row = await cursor.fetchone()
+        return await _rival(connection, member.agent) if row == (True,) else None
+
+
 async def _rival(connection: Connection, name: str) -> SharedStoreError:
     cursor = await connection.execute(RIVAL, (name,))
     host, seen_at, now = await cursor.fetchone() or ("an unknown host", None, None)

@@ -62,6 +62,10 @@ class Lease:
         """Whether this process took it."""
         return (self.instance, self.run) == (member.instance, member.run)
 
+    def is_of_a_copy_of(self, member: Member) -> bool:
+        """Whether another process of the same instance took it: a former one, or one of a copied folder."""
+        return bool(self.run) and self.instance == member.instance and self.run != member.run
+
     @property
     def is_free(self) -> bool:
         """Whether its holder has let go of it."""

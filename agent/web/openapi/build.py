@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from agent.web.access import SESSION_COOKIE, Scope
-from agent.web.openapi.operations import HTML, OPERATIONS, Answer, Operation
+from agent.web.openapi.operation import HTML, Answer, Operation
+from agent.web.openapi.operations import OPERATIONS
 from agent.web.openapi.shapes import Problem
 from agent.web.problems import MEDIA_TYPE
 from agent.web.routes import SAFE_METHODS, Route

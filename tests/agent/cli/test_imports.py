@@ -63,3 +63,13 @@ def test_the_description_of_the_api_is_not_made_before_it_is_asked_for() -> None
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "False"
+
+
+def test_an_agent_that_shares_nothing_loads_nothing_of_what_agents_share() -> None:
+    program = "import agent.cli.run, agent.runtime.agent, agent.web.server"
+    assert "psycopg" not in imported(program)
+    inner = f"{program}\nimport sys\nprint([n for n in sys.modules if 'postgres' in n or 'sharing' in n])"
+    done = subprocess.run(
+        [sys.executable, "-c", inner], capture_output=True, text=True, timeout=60, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"

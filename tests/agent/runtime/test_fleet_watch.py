@@ -112,6 +112,23 @@ async def test_it_is_read_each_second_while_a_stream_is_open_or_it_is_ours_to_wa
     assert len(store.asked) == asked
 
 
+async def test_who_merely_watches_makes_no_document(store: Store) -> None:
+    store.ours = True
+    store.view.wake()
+    await store.clock.advance(10)
+    assert store.view.latest is None
+    assert store.view.watch().known == 2
+    first = await store.view.present()
+    await store.clock.advance(LOOKED_AT_FOR_S + 60)
+    assert store.view.latest is not None
+    asked = len(store.asked)
+    second = await store.view.present()
+    assert second.document.generated_at > first.document.generated_at + timedelta(
+        seconds=LOOKED_AT_FOR_S + 50
+    )
+    assert len(store.asked) == asked
+
+
 async def test_news_is_read_at_once_and_much_news_not_all_the_time(store: Store) -> None:
     store.view.readers = lambda: 1
     store.view.wake()

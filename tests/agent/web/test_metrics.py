@@ -24,8 +24,9 @@ promtool = pytest.mark.skipif(
 )
 
 
-OPTIONAL = {"openbell_clock_offset_seconds"}
-"""There once a broker has told the time."""
+OF_THE_FLEET = ("agents", "desks", "notices_waiting", "notices_oldest_seconds", "seen")
+OPTIONAL = {"openbell_clock_offset_seconds", *(f"openbell_fleet_{name}" for name in OF_THE_FLEET)}
+"""There once a broker has told the time, and where agents share a store."""
 
 
 @pytest.fixture

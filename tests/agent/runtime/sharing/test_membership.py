@@ -208,6 +208,29 @@ async def test_a_second_agent_of_the_same_name_is_refused(make: Make, database: 
         await second.begin()
 
 
+async def test_one_whose_name_was_taken_while_it_was_out_of_touch_says_so_and_goes_on(
+    make: Make, database: Database
+) -> None:
+    member = make(database.url, "a")
+    await member.begin()
+    with database.admin() as connection:
+        connection.execute("UPDATE openbell.agent SET run = 'other', instance = 'other'")
+        connection.execute("UPDATE openbell.beat SET run = 'other'")
+    await eventually(lambda: member.trouble() is not None)
+    assert "another agent is named a: at" in str(member.trouble())
+    assert member.tenure.role is Role.OWNER
+
+
+async def test_one_that_was_taken_off_the_list_enters_itself_again(make: Make, database: Database) -> None:
+    member = make(database.url, "a")
+    await member.begin()
+    with database.admin() as connection:
+        connection.execute("DELETE FROM openbell.agent")
+        connection.execute("DELETE FROM openbell.beat")
+        await eventually(lambda: connection.execute("SELECT name FROM openbell.agent").fetchall() == [("a",)])
+    assert member.trouble() is None
+
+
 async def test_a_clock_minutes_off_keeps_the_agent_from_starting_and_changes_nothing(
     make: Make, database: Database
 ) -> None:

@@ -141,6 +141,18 @@ async def test_a_new_run_of_the_owner_has_the_desk_at_once(make: Make) -> None:
     assert again.tenure.seat.epoch == 2
 
 
+async def test_of_two_processes_with_copies_of_one_folder_the_former_leaves_it_to_the_latter(
+    make: Make,
+) -> None:
+    one, copy = make("a"), make("a", run="2")
+    assert await one.turns() is Role.OWNER
+    assert await copy.turns() is Role.OWNER
+    assert await one.turns() is Role.STANDBY
+    assert "has a copy of this data folder and has taken the desk; stop one of them" in str(one.tenure.fatal)
+    assert await copy.turns() is Role.OWNER
+    assert copy.tenure.fatal is None
+
+
 async def test_what_began_without_the_store_goes_on_as_the_owner_that_it_was(make: Make) -> None:
     a = make("a")
     await a.turns()
