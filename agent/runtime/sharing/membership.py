@@ -156,7 +156,7 @@ class Membership:
                 raise error
             if self._clock.monotonic() > until:
                 log.warning("starting without the shared store: %s", error)
-                self.shipper.error = str(error)
+                self.shipper.failed(error)
                 self.tenure.keep(self.local.epoch)
                 return
             await self._clock.sleep(AGAIN_S)
@@ -330,7 +330,7 @@ class Membership:
         return self.tenure.may_send
 
     def trouble(self) -> str | None:
-        return self.tenure.trouble or self.presence.rival
+        return self.tenure.trouble or self.shipper.trouble or self.presence.rival
 
     async def open(self) -> None:
         """All is open since the process began."""
@@ -361,7 +361,7 @@ class Membership:
             self.local.append(Entry(values=((EPOCH_KEY, str(seat.epoch)),), inherited=True))
             self.shipper.wake()
         if self._held is not None and self._agent is not None:
-            if self.tenure.is_alone:
+            if self.tenure.is_alone or (self.tenure.owns and self.shipper.is_stuck):
                 self._held.alone()
             elif self.tenure.owns:
                 self._held.reached()

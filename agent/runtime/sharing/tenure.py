@@ -11,7 +11,7 @@ from datetime import timedelta
 from agent.clock import Clock
 from agent.fleet.rows import Role
 from agent.runtime.sharing.link import Link
-from agent.runtime.sharing.seat import Seat
+from agent.runtime.sharing.seat import TROUBLE_AFTER_S, Seat
 from agent.store.postgres.connecting import Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.store.postgres.leases import Lease, look, release, renew, take
@@ -26,8 +26,6 @@ LOOKS = 6
 CONNECT_S = 2.0
 ENTERING_S = 60.0
 """The tables may have to be brought forward, all rows of them."""
-TROUBLE_AFTER_S = 3.0
-"""A restart of the server is no trouble worth telling."""
 
 Enter = Callable[[Connection], Awaitable[None]]
 Beat = Callable[[Connection, Role], Awaitable[None]]

@@ -42,6 +42,15 @@ class Ahead(SystemClock):
         return super().wall() + timedelta(minutes=4)
 
 
+class Hasty(SystemClock):
+    """One that can be put forward."""
+
+    passed_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed_s
+
+
 def letter(id_: str = "n.desk", seq: int = 1) -> Letter:
     return Letter(
         id=id_,
@@ -285,3 +294,27 @@ async def test_an_agent_starts_without_the_store_and_joins_it_later_with_all_tha
         assert member.trouble() is None
         assert [one.id for one in await member.journal.letters()] == ["n.desk"]
         await member.end()
+
+
+async def test_an_owner_that_can_ship_nothing_says_so_and_sends_what_is_critical_itself(
+    make: Make, database: Database
+) -> None:
+    """The lease is renewed all the while: nobody else can send it."""
+    clock = Hasty()
+    member = make(database.url, "a", clock=clock)
+    await member.begin()
+    await member.owned()
+    agent = Runs(member)
+    with database.admin() as connection:
+        with connection.transaction():
+            connection.execute("LOCK TABLE openbell.outbox IN ACCESS EXCLUSIVE MODE")
+            member.journal.append(Entry(letters=(letter(),), written=lambda _: agent.gate.put([letter()])))
+            await eventually(lambda: member.shipper.error is not None)
+            assert (member.trouble(), agent.sent) == (None, [])
+            clock.passed_s = 31.0
+            await eventually(lambda: agent.sent == ["n.desk"])
+            assert member.tenure.role is Role.OWNER
+            assert "the server was held up" in str(member.trouble())
+        await eventually(lambda: member.trouble() is None)
+        found = connection.execute("SELECT id, claim_epoch FROM openbell.outbox").fetchall()
+    assert (found, agent.sent) == ([("n.desk", 1)], ["n.desk"])
