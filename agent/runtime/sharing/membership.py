@@ -44,6 +44,7 @@ from agent.store.shared import SharedJournal
 log = logging.getLogger(__name__)
 
 EPOCH_KEY = "sharing:epoch"
+SALT_KEY = "core:salt"
 START_PATIENCE_S = 5.0
 """So long is the shared store waited for at the start; the agent then begins without it."""
 AGAIN_S = 0.25
@@ -85,6 +86,7 @@ class Membership:
         self._held: Held | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.ids: Ids = DerivedIds(self.desk)
+        """With what the desk's agents have in common, once it is ours."""
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
         self._history = SharedHistory(self.address, self.desk)
         self.journal: Door = SharedJournal(self.local, self._history, pruned=self._prune)
@@ -214,7 +216,18 @@ class Membership:
                 self.tenure.stir()
             await self.tenure.until(held=True)
             if await self._inherit():
+                self.ids = DerivedIds(f"{self.desk}/{self._salt()}")
                 return
+
+    def _salt(self) -> str:
+        """What makes the ids of a desk its own: another desk of the name, in a store that was emptied,
+        never gives the same.
+        """
+        salt = self.local.value(SALT_KEY)
+        if salt is None:
+            salt = uuid.uuid4().hex
+            self.local.append(Entry(values=((SALT_KEY, salt),)))
+        return salt
 
     async def _inherit(self) -> bool:
         """Ship what is left of a former tenure, then take over what the shared store knows."""

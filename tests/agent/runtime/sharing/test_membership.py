@@ -151,6 +151,7 @@ async def test_the_next_owner_knows_what_the_former_one_did_and_sends_what_it_le
     agent = Runs(b)
     assert b.journal.value(SILENCES) == "[1]"
     assert b.journal.value("web:sessions") is None
+    assert b.ids == a.ids
     await eventually(lambda: agent.sent == ["n.desk"])
     assert b.tenure.seat.epoch == 2
     assert not a.permit()
@@ -188,6 +189,19 @@ async def test_what_a_former_run_left_here_and_another_delivered_is_not_sent_aga
     found = await again.local.letter("n.desk")
     assert found is not None
     assert found.state is LetterState.DELIVERED
+
+
+async def test_a_desk_in_an_emptied_store_gives_other_ids(make: Make, database: Database) -> None:
+    one = make(database.url, "a")
+    await one.begin()
+    await one.owned()
+    await one.end()
+    with database.admin() as connection:
+        connection.execute("TRUNCATE openbell.value, openbell.lease, openbell.agent, openbell.shipped")
+    other = make(database.url, "a", folder="emptied")
+    await other.begin()
+    await other.owned()
+    assert one.ids != other.ids
 
 
 async def test_who_stands_by_learns_what_became_of_the_letters_that_it_left(
