@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import uuid
 from collections.abc import Callable
@@ -25,7 +24,8 @@ from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.outlook import Outlook
 from agent.runtime.sharing.presence import Presence
 from agent.runtime.sharing.shipper import Shipper
-from agent.runtime.sharing.tenure import Tenure
+from agent.runtime.sharing.tenure import CONNECT_S, Tenure
+from agent.runtime.supervision import Supervisor
 from agent.store import snapshot
 from agent.store.door import Door
 from agent.store.entry import Entry
@@ -81,13 +81,14 @@ class Membership:
         self._steady = Link(self.address, clock)
         self._work = Link(self.address, clock)
         self._held: Held | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._supervisor = Supervisor(clock)
+        self.has_begun = False
         self.ids: Ids = DerivedIds(self.desk)
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
         self._history = SharedHistory(self.address, self.desk)
         self.journal: Door = SharedJournal(self.local, self._history, pruned=self._prune)
         self._agent: Serving | None = None
-        self._pruning: asyncio.Task[None] | None = None
+        self._is_pruning = False
         self._owner_url: tuple[str | None, str | None] = (None, None)
 
     # -- the process's life ----------------------------------------------------------------------
@@ -103,13 +104,14 @@ class Membership:
         except BaseException:
             await self._close()
             raise
-        keep = asyncio.get_running_loop().create_task
-        self._tasks = [
-            keep(self.tenure.run(), name="the desk's lease"),
-            keep(self.shipper.run(), name="shipping"),
-            keep(self.outlook.view.run(), name="the fleet"),
-            keep(self.outlook.tell(), name="word of the fleet"),
-        ]
+        self.has_begun = True
+        for name, run in (
+            ("the desk's lease", self.tenure.run),
+            ("shipping", self.shipper.run),
+            ("the fleet", self.outlook.view.run),
+            ("word of the fleet", self.outlook.tell),
+        ):
+            self._supervisor.keep(name, run)
 
     def _put_together(self) -> None:
         member = Member(desk=self.desk, agent=self._name, instance=self.local.instance, run=self._run)
@@ -181,20 +183,13 @@ class Membership:
         links = (self._steady, self._work, *((self.outlook,) if self.has_begun else ()))
         for link in links:
             link.hang_up()
-        tasks = [*self._tasks, *([self._pruning] if self._pruning is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._tasks = []
+        await self._supervisor.stop()
+        self.has_begun = False
         for link in links:
             link.drop()
         await self._history.close()
         await self.journal.close()
         self._lock.release()
-
-    @property
-    def has_begun(self) -> bool:
-        return bool(self._tasks)
 
     # -- tenures ---------------------------------------------------------------------------------
 
@@ -355,18 +350,20 @@ class Membership:
 
     def _prune(self, limits: Limits) -> None:
         """The desk's owner has the shared history forget what the journal here forgets."""
-        if self.tenure.owns and (self._pruning is None or self._pruning.done()):
-            self._pruning = asyncio.create_task(self._forget_old(limits), name="pruning")
+        if self.tenure.owns and not self._is_pruning:
+            self._is_pruning = True
+            self._supervisor.spawn("pruning", self._forget_old(limits))
 
     async def _forget_old(self, limits: Limits) -> None:
         link = Link(self.address, self._clock)
         try:
-            async with link.use(PRUNING_S) as connection:
+            async with link.use(PRUNING_S, connect_s=CONNECT_S) as connection:
                 await prune(connection, self.desk, limits)
         except SharedStoreError as error:
             log.warning("the shared history is pruned another time: %s", error)
         finally:
             link.drop()
+            self._is_pruning = False
 
     def _landed(self, landed: Landed) -> None:
         if self._held is not None and landed.claimed:

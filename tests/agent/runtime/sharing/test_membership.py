@@ -294,3 +294,32 @@ async def test_an_owner_that_can_ship_nothing_says_so_and_sends_what_is_critical
         await eventually(lambda: member.trouble() is None)
         found = connection.execute("SELECT id, claim_epoch FROM openbell.outbox").fetchall()
     assert (found, agent.sent) == ([("n.desk", 1)], ["n.desk"])
+
+
+async def test_a_defect_costs_no_desk_and_ends_none_of_the_tasks(make: Make, database: Database) -> None:
+    class Faulty(Runs):
+        faults = 0
+
+        def wake(self) -> None:
+            self._fail()
+
+        def said(self) -> None:
+            self._fail()
+
+        def deliver(self, name: str, report: object) -> None:
+            self._fail()
+
+        def _fail(self) -> None:
+            self.faults += 1
+            raise KeyError("a defect")
+
+    member = make(database.url, "a")
+    await member.begin()
+    await member.owned()
+    agent = Faulty(member)
+    member.journal.append(Entry(letters=(letter(),), written=lambda _: agent.gate.put([letter()])))
+    await eventually(lambda: agent.sent == ["n.desk"] and agent.faults > 6)
+    assert "a defect" in str(member.tenure.error)
+    with database.admin() as connection:
+        connection.execute("UPDATE openbell.lease SET agent = 'b', instance = 'b', run = 'b', epoch = 2")
+    await eventually(lambda: member.tenure.role is Role.STANDBY)
