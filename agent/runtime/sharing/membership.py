@@ -78,8 +78,8 @@ class Membership:
         self._run = run
         self._name = settings.name
         self._lasts = store.takeover
-        self._steady = Link(self.address, clock)
-        self._work = Link(self.address, clock)
+        self._steady = Link(self.address)
+        self._work = Link(self.address)
         self._held: Held | None = None
         self._supervisor = Supervisor(clock)
         self.has_begun = False
@@ -355,7 +355,7 @@ class Membership:
             self._supervisor.spawn("pruning", self._forget_old(limits))
 
     async def _forget_old(self, limits: Limits) -> None:
-        link = Link(self.address, self._clock)
+        link = Link(self.address)
         try:
             async with link.use(PRUNING_S, connect_s=CONNECT_S) as connection:
                 await prune(connection, self.desk, limits)

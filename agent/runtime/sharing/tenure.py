@@ -124,28 +124,29 @@ class Tenure:
     async def turn(self) -> None:
         """Renew the lease or look whether it is free, and say that we are here."""
         async with self._turn:
-            asked_at = self._clock.monotonic()
-            if self._in_touch_since is None:
-                self._in_touch_since = asked_at
+            began_at = self._clock.monotonic()
             try:
-                await self._take_turn(asked_at)
+                await self._take_turn()
             except SharedStoreError as error:
-                self._failed(error, asked_at)
+                self._failed(error, began_at)
             except Exception as error:
                 if self.error is None:
                     log.exception("a turn at the desk's lease failed")
                 place = self._link.address.place
-                self._failed(SharedStoreError(f"{place}: a defect here: {in_words(error)}"), asked_at)
+                self._failed(SharedStoreError(f"{place}: a defect here: {in_words(error)}"), began_at)
             else:
                 self._went_well()
 
-    async def _take_turn(self, asked_at: float) -> None:
+    async def _take_turn(self) -> None:
         """The lease comes first: what fails after it costs no desk."""
         if not self._has_entered:
             async with self._link.use(ENTERING_S, connect_s=CONNECT_S) as connection:
                 await self._enter(connection)
-            self._has_entered, asked_at = True, self._clock.monotonic()
+            self._has_entered = True
         async with self._link.use(self._patience_s) as connection:
+            asked_at = self._clock.monotonic()
+            if self._in_touch_since is None:
+                self._in_touch_since = asked_at
             seat = await self._ask(connection, asked_at)
             self._heard_at = self._clock.monotonic()
             self._settle(seat)
@@ -237,7 +238,7 @@ class Tenure:
             log.info("the shared store is there again")
         self.error = None
 
-    def _failed(self, error: SharedStoreError, asked_at: float) -> None:
+    def _failed(self, error: SharedStoreError, began_at: float) -> None:
         """What fails once the lease was heard of says nothing about who owns the desk."""
         now = self._clock.monotonic()
         if self.error is None:
@@ -245,7 +246,7 @@ class Tenure:
             if self.seat.is_held:
                 log.warning("the shared store is not there: %s", error)
         self.error = error
-        if self._heard_at < asked_at:
+        if self._heard_at < began_at:
             self._in_touch_since = None
             self.seat = self.seat.failed(now)
         self._turn_over()

@@ -25,7 +25,7 @@ class One:
 
     def __init__(self, address: object, name: str, run: str = "1") -> None:
         self.clock = ManualClock()
-        self.link = Link(address, self.clock)
+        self.link = Link(address)
         self.beats: list[Role] = []
         self.fault: Exception | None = None
         self.entered = 0
@@ -236,8 +236,12 @@ async def swallowing_words(port: int) -> AsyncIterator[int]:
     async def up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(4096):
             writer.write(data)
+        writer.close()
+
+    handling: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handling.add(asyncio.current_task())
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
         asking = asyncio.ensure_future(up(reader, server_writer))
         with suppress(asyncio.IncompleteReadError, OSError):
@@ -246,13 +250,13 @@ async def swallowing_words(port: int) -> AsyncIterator[int]:
                 body = await server_reader.readexactly(int.from_bytes(head[1:]) - 4)
                 if head[:1] != b"A":
                     writer.write(head + body)
-        asking.cancel()
-        server_writer.close()
         writer.close()
+        await asking
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+        await asyncio.gather(*filter(None, handling))
 
 
 async def test_one_whose_pooler_keeps_the_wake_ups_to_itself_owns_its_desk(database: Database) -> None:
