@@ -35,14 +35,19 @@ from agent.store.postgres.agents import has_standby, url_of
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.store.postgres.pruning import prune
-from agent.store.postgres.reading import SharedHistory, inheritance
+from agent.store.postgres.reading import Inheritance, SharedHistory, inheritance
 from agent.store.postgres.schema import bring_forward
 from agent.store.postgres.shipping import Landed
+from agent.store.postgres.troubles import silent
 from agent.store.shared import SharedJournal
 
 log = logging.getLogger(__name__)
 
 EPOCH_KEY = "sharing:epoch"
+KNOWN_KEY = "sharing:known"
+"""The epoch as of which this folder knows all of the desk."""
+ANOTHERS = -1
+"""Another agent has owned the desk, and it knows more."""
 START_PATIENCE_S = 5.0
 """So long is the shared store waited for at the start; the agent then begins without it."""
 AGAIN_S = 0.25
@@ -144,7 +149,7 @@ class Membership:
         self.local.on_shipment = self.shipper.wake
 
     async def _meet(self) -> None:
-        """Find the shared store; without it, begin as the owner that this agent was last."""
+        """Find the shared store; without it, begin as the owner that this agent was last, if it was."""
         until = self._clock.monotonic() + START_PATIENCE_S
         while True:
             await self.tenure.turn()
@@ -154,11 +159,17 @@ class Membership:
             if error.lasting:
                 raise error
             if self._clock.monotonic() > until:
-                log.warning("starting without the shared store: %s", error)
-                self.shipper.failed(error)
-                self.tenure.keep(self.local.epoch)
+                self._begin_without(error)
                 return
             await self._clock.sleep(AGAIN_S)
+
+    def _begin_without(self, error: SharedStoreError) -> None:
+        self.shipper.failed(error)
+        if self._is_current:
+            log.warning("starting without the shared store: %s", error)
+            self.tenure.keep(self.local.epoch)
+        else:
+            log.warning("another agent owned the desk when the shared store was there last: %s", error)
 
     async def _enter(self, connection: Connection) -> None:
         """Before all else: the tables as this program knows them, and this agent among the others."""
@@ -198,6 +209,7 @@ class Membership:
 
         Raises `SharedStoreError` where it can never be ours again.
         """
+        has_said_so = False
         while True:
             if self.tenure.fatal is not None:
                 raise self.tenure.fatal
@@ -205,25 +217,54 @@ class Membership:
                 self.tenure.is_willing = True
                 self.tenure.stir()
             await self.tenure.until(held=True)
-            if await self._inherit():
+            try:
+                await self._inherit()
+            except StoreError as error:
+                if not has_said_so:
+                    log.warning("what the desk's former owner knew cannot be read: %s", error)
+                has_said_so = True
+                await self._clock.sleep(AGAIN_S)
+            else:
                 return
 
-    async def _inherit(self) -> bool:
-        """Ship what is left of a former tenure, then take over what the shared store knows."""
-        if not self.tenure.owns:
-            return True  # without the store: nobody knows more than this agent
+    async def _inherit(self) -> None:
+        """Ship what is left of a former tenure, then take over what the shared store knows.
+
+        Who knows all of the desk already goes on with that, where the store cannot be asked in time.
+        Raises `StoreError` where another may know more.
+        """
+        error: StoreError = silent(self.address)
+        epoch = self.tenure.seat.epoch
+        if self.tenure.owns:
+            try:
+                await self._take_in(await self._ask_for_all())
+            except StoreError as problem:
+                error = problem
+            else:
+                self._remember(KNOWN_KEY, epoch)
+                return
+        if not self._is_current:
+            raise error
+        log.warning("going on with what is known here: %s", error)
+
+    async def _ask_for_all(self) -> Inheritance:
+        await self._ship_what_is_left()
+        async with self._work.use(START_PATIENCE_S) as connection:
+            return await inheritance(connection, self.desk, [letter.id for letter in self.local.waiting])
+
+    async def _ship_what_is_left(self) -> None:
+        """Raises `StoreError` where the store does not have in time what it must know to be asked."""
         try:
-            await self.shipper.drain()
-            async with self._work.use(START_PATIENCE_S) as connection:
-                waiting = [letter.id for letter in self.local.waiting]
-                known = await inheritance(connection, self.desk, waiting)
-        except StoreError as error:
-            log.warning("what the desk's former owner knew cannot be read: %s", error)
-            await self._clock.sleep(AGAIN_S)
-            return False
+            async with self._clock.timeout(START_PATIENCE_S):
+                await self.shipper.drain()
+        except (StoreError, TimeoutError) as error:
+            if self._is_current:
+                raise error if isinstance(error, StoreError) else silent(self.address) from None
+
+    async def _take_in(self, known: Inheritance) -> None:
         if known.is_empty:
             self._bring_in()
-            return True
+            return
         self.local.inherit(
             values=known.values,
             incidents=known.incidents,
@@ -233,7 +274,18 @@ class Membership:
             last_letter=known.last_letter,
         )
         await self.local.flush()
-        return True
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether nobody else has owned the desk, as far as is known, since this folder knew all of it."""
+        known, lease = int(self.local.value(KNOWN_KEY) or 0), self.tenure.lease
+        if lease is None:
+            return known != ANOTHERS
+        return lease.instance == self.member.instance and lease.held_from <= known
+
+    def _remember(self, key: str, number: int) -> None:
+        """For the next run, and for no other agent."""
+        self.local.append(Entry(values=((key, str(number)),), inherited=True))
 
     def _bring_in(self) -> None:
         """The shared store knows nothing of the desk yet: what this agent knew alone is its beginning."""
@@ -331,9 +383,11 @@ class Membership:
     def _turned(self) -> None:
         """After each turn of the lease, whatever came of it."""
         seat = self.tenure.seat
+        if not self._is_current and self.local.value(KNOWN_KEY) != str(ANOTHERS):
+            self._remember(KNOWN_KEY, ANOTHERS)
         if seat.is_held and seat.epoch != self.local.epoch:
             self.local.epoch = seat.epoch
-            self.local.append(Entry(values=((EPOCH_KEY, str(seat.epoch)),), inherited=True))
+            self._remember(EPOCH_KEY, seat.epoch)
             self.shipper.wake()
         if self._held is not None and self._agent is not None:
             if self.tenure.is_alone or (self.tenure.owns and self.shipper.is_stuck):

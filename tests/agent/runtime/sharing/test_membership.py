@@ -323,3 +323,58 @@ async def test_a_defect_costs_no_desk_and_ends_none_of_the_tasks(make: Make, dat
     with database.admin() as connection:
         connection.execute("UPDATE openbell.lease SET agent = 'b', instance = 'b', run = 'b', epoch = 2")
     await eventually(lambda: member.tenure.role is Role.STANDBY)
+
+
+async def test_an_owner_that_starts_again_waits_for_no_table_to_say_what_it_knows(
+    make: Make, database: Database
+) -> None:
+    a = make(database.url, "a")
+    await a.begin()
+    await a.owned()
+    a.journal.append(Entry(values=((SILENCES, "[1]"),)))
+    await a.end()
+    again = make(database.url, "a")
+    with database.admin() as connection, connection.transaction():
+        connection.execute("LOCK TABLE openbell.value IN ACCESS EXCLUSIVE MODE")
+        await again.begin()
+        async with asyncio.timeout(10):
+            await again.owned()
+    assert (again.tenure.role, again.journal.value(SILENCES)) == (Role.OWNER, "[1]")
+
+
+async def test_who_takes_over_waits_until_it_knows_what_the_former_owner_knew(
+    make: Make, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b = make(database.url, "a"), make(database.url, "b")
+    await a.begin()
+    await a.owned()
+    await b.begin()
+    a.journal.append(Entry(values=((SILENCES, "[1]"),)))
+    await a.parted()
+    with database.admin() as connection, connection.transaction():
+        connection.execute("LOCK TABLE openbell.value IN ACCESS EXCLUSIVE MODE")
+        owning = asyncio.ensure_future(b.owned())
+        await eventually(lambda: "what the desk's former owner knew cannot be read" in caplog.text)
+        assert not owning.done()
+    await owning
+    assert b.journal.value(SILENCES) == "[1]"
+
+
+@pytest.mark.parametrize(("name", "role"), [("a", Role.ALONE), ("b", Role.STANDBY)])
+async def test_without_the_store_only_the_former_owner_begins(make: Make, name: str, role: Role) -> None:
+    with running_cluster() as cluster:
+        database = Database(cluster, cluster.create())
+        a, b = make(database.url, "a"), make(database.url, "b")
+        await a.begin()
+        await a.owned()
+        await b.begin()
+        await b.end()
+        await a.end()
+        cluster.stop_immediately()
+        again = make(database.url, name)
+        await again.begin()
+        assert again.tenure.role is role
+        cluster.start()
+        await eventually(lambda: again.tenure.role is Role.OWNER)
+        await again.owned()
+        await again.end()
