@@ -332,3 +332,87 @@ async def test_an_owner_that_can_ship_nothing_says_so_and_sends_what_is_critical
         await eventually(lambda: member.trouble() is None)
         found = connection.execute("SELECT id, claim_epoch FROM openbell.outbox").fetchall()
     assert (found, agent.sent) == ([("n.desk", 1)], ["n.desk"])
+
+
+async def test_a_defect_costs_no_desk_and_ends_none_of_the_tasks(make: Make, database: Database) -> None:
+    class Faulty(Runs):
+        faults = 0
+
+        def wake(self) -> None:
+            self._fail()
+
+        def said(self) -> None:
+            self._fail()
+
+        def deliver(self, name: str, report: object) -> None:
+            self._fail()
+
+        def _fail(self) -> None:
+            self.faults += 1
+            raise KeyError("a defect")
+
+    member = make(database.url, "a")
+    await member.begin()
+    await member.owned()
+    agent = Faulty(member)
+    member.journal.append(Entry(letters=(letter(),), written=lambda _: agent.gate.put([letter()])))
+    await eventually(lambda: agent.sent == ["n.desk"] and agent.faults > 6)
+    assert "a defect" in str(member.tenure.error)
+    with database.admin() as connection:
+        connection.execute("UPDATE openbell.lease SET agent = 'b', instance = 'b', run = 'b', epoch = 2")
+    await eventually(lambda: member.tenure.role is Role.STANDBY)
+
+
+async def test_an_owner_that_starts_again_waits_for_no_table_to_say_what_it_knows(
+    make: Make, database: Database
+) -> None:
+    a = make(database.url, "a")
+    await a.begin()
+    await a.owned()
+    a.journal.append(Entry(values=((SILENCES, "[1]"),)))
+    await a.end()
+    again = make(database.url, "a")
+    with database.admin() as connection, connection.transaction():
+        connection.execute("LOCK TABLE openbell.value IN ACCESS EXCLUSIVE MODE")
+        await again.begin()
+        async with asyncio.timeout(10):
+            await again.owned()
+    assert (again.tenure.role, again.journal.value(SILENCES)) == (Role.OWNER, "[1]")
+
+
+async def test_who_takes_over_waits_until_it_knows_what_the_former_owner_knew(
+    make: Make, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b = make(database.url, "a"), make(database.url, "b")
+    await a.begin()
+    await a.owned()
+    await b.begin()
+    a.journal.append(Entry(values=((SILENCES, "[1]"),)))
+    await a.parted()
+    with database.admin() as connection, connection.transaction():
+        connection.execute("LOCK TABLE openbell.value IN ACCESS EXCLUSIVE MODE")
+        owning = asyncio.ensure_future(b.owned())
+        await eventually(lambda: "what the desk's former owner knew cannot be read" in caplog.text)
+        assert not owning.done()
+    await owning
+    assert b.journal.value(SILENCES) == "[1]"
+
+
+@pytest.mark.parametrize(("name", "role"), [("a", Role.ALONE), ("b", Role.STANDBY)])
+async def test_without_the_store_only_the_former_owner_begins(make: Make, name: str, role: Role) -> None:
+    with running_cluster() as cluster:
+        database = Database(cluster, cluster.create())
+        a, b = make(database.url, "a"), make(database.url, "b")
+        await a.begin()
+        await a.owned()
+        await b.begin()
+        await b.end()
+        await a.end()
+        cluster.stop_immediately()
+        again = make(database.url, name)
+        await again.begin()
+        assert again.tenure.role is role
+        cluster.start()
+        await eventually(lambda: again.tenure.role is Role.OWNER)
+        await again.owned()
+        await again.end()
