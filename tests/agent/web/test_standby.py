@@ -102,3 +102,13 @@ async def test_a_stranger_sees_no_fleet(standby: tuple[str, str]) -> None:
                 assert answer.status == 401, path
         async with session.delete(url + "/api/fleet/agents/one") as answer:
             assert answer.status == 401
+
+
+async def test_the_owner_s_event_stream_begins_with_its_document(standby: tuple[str, str]) -> None:
+    _, owner_url = standby
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as session,
+        asyncio.timeout(20),
+        session.get(owner_url + "/api/system/events") as answer,
+    ):
+        assert (await answer.content.readline()).rstrip() == b"event: document"
