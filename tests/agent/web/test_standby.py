@@ -83,7 +83,9 @@ async def test_whoever_may_read_hears_who_owns_the_desk_and_where(standby: tuple
                     break
                 await asyncio.sleep(0.05)
         reached = owner_url.replace("127.0.0.1", socket.gethostname())
-        assert (body["desk"], body["owner"], body["url"]) == ("main", "one", reached), "by a name that other machines know"
+        assert (body["desk"], body["owner"], body["url"]) == ("main", "one", reached), (
+            "by a name that other machines know"
+        )
         assert body["detail"] == f"This agent stands by: one owns the desk main at {reached}."
         async with session.get(url + "/", allow_redirects=False) as answer:
             assert (answer.status, answer.headers["Location"]) == (303, "/fleet")
