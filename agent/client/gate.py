@@ -21,6 +21,9 @@ log = logging.getLogger("openbell.client")
 SILENCE_S = 25.0
 """The agent sends something every ten seconds; a stream without is dead."""
 
+SILENCE_OF_SEVERAL_S = 15.0
+"""Where another agent may have the desk meanwhile, it is asked sooner."""
+
 ANSWER_S = 3.0
 """An agent that has not begun to answer by then is not there."""
 
@@ -141,7 +144,7 @@ class Gate:
             answer = connection.getresponse()
             if answer.status != 200:
                 return End(f"{who} answered {_refusal(answer)}", stands_by=answer.status == 503)
-            line.settimeout(SILENCE_S)
+            line.settimeout(SILENCE_OF_SEVERAL_S if is_one_of_several else SILENCE_S)
             if is_one_of_several:
                 _notice_death(line)
             for kind, body in _events(answer):
