@@ -120,19 +120,20 @@ class Desk:
             alive=surface.alive,
             holding=membership,
         )
-        server = WebServer(
-            agent, listener=surface.listener.dup(), base_url=surface.base_url, fleet=self._fleet()
-        )
+        server: WebServer | None = None
         try:
             await agent.start()
             membership.serve(agent)
+            server = WebServer(  # of what the agent publishes and mounts, which is there once it has started
+                agent, listener=surface.listener.dup(), base_url=surface.base_url, fleet=self._fleet()
+            )
             await server.start()
             self._serving.set()
             await self._or_stopped(membership.lost())
         finally:
             await self._part(agent, server)
 
-    async def _part(self, agent: Agent, server: WebServer) -> None:
+    async def _part(self, agent: Agent, server: WebServer | None) -> None:
         """End the agent; its successor, where there is one, has the desk before the last reader is gone."""
         membership = self._membership
         is_last = self._stopping.is_set() and not await membership.has_standby()
@@ -140,7 +141,8 @@ class Desk:
             await agent.stop(drain=is_last)
             await membership.parted()
         finally:
-            await server.stop()
+            if server is not None:
+                await server.stop()
         self._blueprint = agent.blueprint
 
     def _fleet(self) -> Fleet:

@@ -25,6 +25,24 @@ class Unreachable(AgentError):  # noqa: N818 - the state of an agent, not a mist
     """No agent answers at the address."""
 
 
+class StandsBy(Unreachable):
+    """An agent answers at the address, and another one owns its desk.
+
+    `desk` is `None` where this user may not hear more, `owner` where nobody owns it, `at` where
+    the owner's address is not known.
+    """
+
+    def __init__(self, url: str, *, desk: str | None, owner: str | None, at: str | None) -> None:
+        self.url, self.desk, self.owner, self.at = url, desk, owner, at
+        who = (
+            f"{owner or 'nobody'} owns the desk {desk}"
+            if desk
+            else "a read token is needed to hear who owns the desk"
+        )
+        where = f": ask there, with --url {at}" if at else ""
+        super().__init__(f"{url}: this agent stands by; {who}{where}")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer's status, headers and body; `json` is the body read as JSON."""
@@ -74,7 +92,10 @@ class Reach:
         body: object = None,
         timeout_s: float = TIMEOUT_S,
     ) -> Answer:
-        """One request; redirects are not followed, a body is sent as JSON. Raises `Unreachable`."""
+        """One request; redirects are not followed, a body is sent as JSON.
+
+        Raises `Unreachable`, and as such `StandsBy` where another agent is to be asked.
+        """
         connection = self._connect(timeout_s)
         try:
             given = {**self._headers, **(headers or {})}
@@ -83,11 +104,20 @@ class Reach:
             text = json.dumps(body) if body is not None else None
             connection.request(method, self._path + path, body=text, headers=given)
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+            found = Answer(answer.status, dict(answer.getheaders()), answer.read())
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from None
         finally:
             connection.close()
+        self._refuse_standby(found)
+        return found
+
+    def _refuse_standby(self, answer: Answer) -> None:
+        if answer.status != 503:
+            return
+        said = answer.json
+        if isinstance(said, dict) and said.get("code") == "STANDBY":
+            raise StandsBy(self.url, desk=said.get("desk"), owner=said.get("owner"), at=said.get("url"))
 
     def document(self) -> dict[str, Any]:
         """The present document. Raises `Unreachable`, also where the agent stands by and has none."""
@@ -110,6 +140,7 @@ class Reach:
             connection.request("GET", self._path + "/api/system/events", headers=self._headers)
             answer = connection.getresponse()
             if answer.status != 200:
+                self._refuse_standby(Answer(answer.status, {}, answer.read()))
                 raise AgentError(f"{self.url}: the agent answers {answer.status}; it may want a token")
             event = ""
             for raw in answer:

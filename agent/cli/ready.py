@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from agent.cli.options import config_option, json_option, url_option
-from agent.cli.reach import Reach, Unreachable, reach
+from agent.cli.reach import Reach, StandsBy, Unreachable, reach
 from agent.clock import SystemClock
 from agent.errors import ConfigError
 from agent.settings import parse_duration
@@ -29,7 +29,7 @@ EXIT_UNREACHABLE = 3
 @click.option("--wait", is_flag=True, help="Wait until it is so.")
 @click.option("--by", help='Wait no longer than this: "open-5m", "10m", or an instant with its zone.')
 def ready(**options: Any) -> None:
-    """Exit 0 when the desk is ready, 1 when it is not, 3 when no agent answers."""
+    """Exit 0 when the desk is ready, 1 when it is not, 3 when no agent answers for it."""
     word, as_json, wait, by = (options[name] for name in ("word", "as_json", "wait", "by"))
     if by is not None and not wait:
         raise ConfigError("--by goes with --wait")
@@ -39,7 +39,8 @@ def ready(**options: Any) -> None:
         if wait and not document[word]:
             document = _wait(agent, word, _end(by, document)) or agent.document()
     except Unreachable as error:
-        click.echo(json.dumps({"error": str(error)}) if as_json else f"UNKNOWN: {error}")
+        head = "STANDBY" if isinstance(error, StandsBy) else "UNKNOWN"
+        click.echo(json.dumps({"error": str(error)}) if as_json else f"{head}: {error}")
         sys.exit(EXIT_UNREACHABLE)
     click.echo(_account(document, word, as_json))
     sys.exit(0 if document[word] else EXIT_NOT_READY)

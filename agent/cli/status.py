@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from agent.cli.options import config_option, json_option, url_option
-from agent.cli.reach import Reach, Unreachable, reach
+from agent.cli.reach import Reach, StandsBy, Unreachable, reach
 from agent.cli.words import COLORS, SIGNS, age
 
 EXIT = {"ok": 0, "info": 0, "warning": 1, "critical": 2, "unknown": 3}
@@ -26,7 +26,10 @@ EXIT_UNREACHABLE = 3
 @json_option
 @click.option("--watch", is_flag=True, help="Stay: a live view on a terminal, else a line at each change.")
 def status(config: Path, url: str | None, as_json: bool, watch: bool) -> None:
-    """Say how things are. Exits 0 when well, 1 on a warning, 2 when critical, 3 when unknown."""
+    """Say how things are. Exits 0 when well, 1 on a warning, 2 when critical, 3 when unknown.
+
+    An agent that stands by for one that owns the desk is well.
+    """
     try:
         agent = reach(config, url)
         if watch and sys.stdout.isatty() and not as_json:
@@ -34,11 +37,25 @@ def status(config: Path, url: str | None, as_json: bool, watch: bool) -> None:
         if watch:
             _watch(agent, as_json)
         document = agent.document()
+    except StandsBy as error:
+        click.echo(_standby(error, as_json))
+        sys.exit(EXIT_UNREACHABLE if error.owner is None else EXIT["ok"])
     except Unreachable as error:
         click.echo(json.dumps({"error": str(error)}) if as_json else f"UNKNOWN: {error}")
         sys.exit(EXIT_UNREACHABLE)
     click.echo(json.dumps(document, indent=2) if as_json else describe(document))
     sys.exit(EXIT[document["severity"]])
+
+
+def _standby(error: StandsBy, as_json: bool) -> str:
+    """Of an agent that is well and does not speak for the desk."""
+    severity = "unknown" if error.owner is None else "ok"
+    if as_json:
+        said = {"code": "STANDBY", "severity": severity, "message": str(error)}
+        return json.dumps({**said, "desk": error.desk, "owner": error.owner, "url": error.at})
+    if error.owner is None:
+        return f"UNKNOWN: {error}"
+    return f"STANDBY: {error.owner} owns the desk {error.desk}{f' at {error.at}' if error.at else ''}"
 
 
 def _view(agent: Reach) -> int:

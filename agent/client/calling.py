@@ -1,11 +1,11 @@
-"""The agent's address, and calls to it over one kept connection."""
+"""The agents' addresses, and calls to them over one kept connection each."""
 
 from __future__ import annotations
 
 import http.client
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ class Agent:
             raise ValueError(f'{url!r}: expected the agent\'s address, such as "http://127.0.0.1:8000"')
         if parts.scheme == "http" and token is not None and not _is_loopback(parts.hostname):
             raise ValueError(f"{url!r}: a token leaves this host by https only; put TLS before the agent")
+        self.name = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
         self._encrypted = parts.scheme == "https"
         self._host, self._port = parts.hostname, parts.port
         self._path = parts.path.rstrip("/")
@@ -44,10 +45,19 @@ class Agent:
         return {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
 
 
+def agents_at(urls: str | Sequence[str], token: str | None) -> tuple[Agent, ...]:
+    """The agents that stand in for each other at one desk, or the only one. Raises `ValueError`."""
+    found = tuple(Agent(url, token) for url in ([urls] if isinstance(urls, str) else urls))
+    if not found:
+        raise ValueError("expected the agent's address, or those of all agents of the desk")
+    return found
+
+
 class Line:
     """Posts to one path of the agent, over a connection that is kept."""
 
     def __init__(self, agent: Agent, path: str) -> None:
+        self.name = agent.name
         self._agent = agent
         self._path = agent.at(path)
         self._connection: http.client.HTTPConnection | None = None
@@ -60,7 +70,7 @@ class Line:
             return self._ask(payload)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            if not kept:
+            if not kept or isinstance(error, TimeoutError):
                 raise UnansweredError(type(error).__name__) from None
         return self._once_more(payload)
 

@@ -6,12 +6,12 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from agent.client import ticker as tickers
-from agent.client.calling import Agent, Line, UnansweredError
+from agent.client.calling import Line, UnansweredError, agents_at
 from agent.client.counting import Counts, Tick, follow
 
 log = logging.getLogger("openbell.client")
@@ -24,12 +24,15 @@ _NAMED = 20
 class FeedReporter:
     """Attach it to a ticker, and a machine of the kind `pushed-feed` judges that ticker's feed.
 
-    `token` is the agent's push token, or its control token. Nothing here raises into the script
-    or waits in its threads, whether the agent is there or not.
+    `token` is the agent's push token, or its control token. Where agents stand in for each other,
+    `url` has the addresses of all: it reports to the one that answers, until that one does not.
+    Nothing here raises into the script or waits in its threads, whether the agent is there or not.
     """
 
-    def __init__(self, url: str, machine: str, token: str) -> None:
-        self._line = Line(Agent(url, token), f"/api/system/push/{machine}")
+    def __init__(self, url: str | Sequence[str], machine: str, token: str) -> None:
+        agents = agents_at(url, token)
+        self._lines = [Line(agent, f"/api/system/push/{machine}") for agent in agents]
+        self._at = 0
         self._machine = machine
         self._counts = Counts()
         self._process = uuid.uuid4().hex
@@ -39,7 +42,7 @@ class FeedReporter:
         self._of_connection = 0
         self._paused = False
         self._order = 0
-        self._generation: str | None = None
+        self._generation: tuple[int, str | None] = (0, None)
         self._changed = threading.Event()
         self._ended = False
         self._is_heard = True
@@ -67,7 +70,7 @@ class FeedReporter:
             self._changed.clear()
             try:
                 follow(self._ticker, self._counts, self._changed.set)
-                self._obey(self._line.post(self._beat(began)), self._of_connection)
+                self._obey(self._post(self._beat()), self._of_connection)
                 self._note(None)
             except UnansweredError as trouble:
                 self._note(str(trouble))
@@ -76,7 +79,24 @@ class FeedReporter:
             self._changed.wait(max(SHORTEST_S, began + BEAT_S - time.monotonic()))
             if self._changed.is_set():  # let what belongs together come together
                 time.sleep(SHORTEST_S)
-        self._line.close()
+        for line in self._lines:
+            line.close()
+
+    def _post(self, beat: Mapping[str, object]) -> Mapping[str, Any]:
+        """The answer of whoever has the desk, begun with the one that took the last beat.
+
+        Each beat says all from the process's start, so another agent goes on where the former one
+        was. Raises `UnansweredError` when none takes it.
+        """
+        troubles = []
+        for _ in self._lines:
+            line = self._lines[self._at]
+            try:
+                return line.post({**beat, **self._of_now()})
+            except UnansweredError as trouble:
+                troubles.append(f"{line.name}: {trouble}" if len(self._lines) > 1 else str(trouble))
+                self._at = (self._at + 1) % len(self._lines)
+        raise UnansweredError("; ".join(troubles))
 
     def _note(self, trouble: str | None) -> None:
         """One line when the agent goes, and one when it is back; none of a reporter that was closed."""
@@ -88,7 +108,17 @@ class FeedReporter:
             log.info("%s: the agent takes reports again", self._machine)
         self._is_heard = trouble is None
 
-    def _beat(self, now: float) -> dict[str, object]:
+    def _of_now(self) -> dict[str, object]:
+        """What is true of the moment and of the agent that is told; a token is known to whoever gave it."""
+        now = time.monotonic()
+        given_by, generation = self._generation
+        return {
+            "heard_s": _age(self._counts.heard_at, now),
+            "busy_s": _age(self._counts.busy_since, now),
+            "generation": generation if given_by == self._at else None,
+        }
+
+    def _beat(self) -> dict[str, object]:
         counts, ticker = self._counts, self._ticker
         latest = counts.take_latest()
         if counts.opened != self._of_connection:
@@ -104,8 +134,6 @@ class FeedReporter:
             "ending": counts.ending,
             "frames": counts.frames,
             "packets": counts.packets,
-            "heard_s": _age(counts.heard_at, now),
-            "busy_s": _age(counts.busy_since, now),
             "stamps": _stamps(latest, self._watched),
             "newest": _newest(latest),
             "missing": self._missing(),
@@ -114,7 +142,6 @@ class FeedReporter:
             "left": tickers.has_left(ticker) and not self._paused,
             "paused": self._paused,
             "order": self._order,
-            "generation": self._generation,
         }
 
     def _missing(self) -> list[int]:
@@ -143,7 +170,7 @@ class FeedReporter:
             return False
         log.warning("%s: connecting anew: %s", self._machine, answer.get("reason", "as the agent says"))
         self._paused = False
-        self._generation = answer.get("generation")
+        self._generation = (self._at, answer.get("generation"))
         return True
 
     def _resubscribe(self, answer: Mapping[str, Any]) -> bool:

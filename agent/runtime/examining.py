@@ -61,8 +61,11 @@ class Unkept:
 async def examine(blueprint: Blueprint, *, live: bool = False) -> list[Finding]:
     """Read every credential and, if `live`, ask all that can be asked whether it answers.
 
-    Raises `ConfigError`, a line each, where a machine or a notifier cannot be built.
+    Raises `ConfigError`, a line each, where a machine or a notifier cannot be built, or the shared
+    store's address cannot be read.
     """
+    if blueprint.settings.store.url is not None:
+        _read_address(blueprint)
     async with _prepared(blueprint) as (service, services):
         built = _build(blueprint, services)
         await service.start()
@@ -147,6 +150,20 @@ def _credentials(service: CredentialService) -> Iterator[Finding]:
             yield Finding(key, "there is a token")
 
 
+def _read_address(blueprint: Blueprint) -> None:
+    """Raises `ConfigError` for what keeps the agent from starting whether the store answers or not."""
+    try:
+        from agent.runtime.sharing.examining import address_of
+
+        address_of(blueprint)
+    except ImportError as error:
+        if error.name is None or not error.name.startswith("psycopg"):
+            raise
+        raise ConfigError(f"{blueprint.place('store', 'url')}: {NO_DRIVER}") from None
+    except AgentError as error:
+        raise ConfigError(f"{blueprint.place('store', 'url')}: {error}") from None
+
+
 async def _store(blueprint: Blueprint, clock: Clock) -> Finding:
     """Whether the shared store would take this agent in."""
     key = ("store", "url")
@@ -155,8 +172,6 @@ async def _store(blueprint: Blueprint, clock: Clock) -> Finding:
 
         async with clock.timeout(PATIENCE_S):
             return Finding(key, await look_at_store(blueprint))
-    except ImportError:
-        return Finding(key, NO_DRIVER, is_fault=True)
     except AgentError as error:
         return Finding(key, plain(str(error)), is_fault=True)
     except TimeoutError:

@@ -20,6 +20,7 @@ from agent.web.problems import problem
 from agent.web.routes import Route
 from agent.web.site import Site
 
+CODE = "STANDBY"
 ANY_METHOD = ("GET", "POST", "DELETE")
 
 
@@ -61,12 +62,14 @@ class Standing:
 
     async def elsewhere(self, request: web.Request) -> web.StreamResponse:
         owner = self._owner()
-        if Scope.READ not in request[CALLER].scopes or owner.name is None:
-            return problem(503, "This agent stands by; ask the one that owns the desk.")
+        if Scope.READ not in request[CALLER].scopes:
+            return problem(503, "This agent stands by; ask the one that owns the desk.", code=CODE)
         where = f" at {owner.url}" if owner.url else ""
         return problem(
             503,
-            f"This agent stands by: {owner.name} owns the desk {owner.desk}{where}.",
+            f"This agent stands by: {owner.name or 'nobody'} owns the desk {owner.desk}{where}.",
+            code=CODE,
+            desk=owner.desk,
             owner=owner.name,
             url=owner.url,
         )

@@ -121,3 +121,16 @@ async def test_what_cannot_be_built_is_named_with_its_line(start: Callable[..., 
     said = "".join(check.output)
     assert "agent.toml:14: notifiers.hook: it cannot be built: ConfigError: ca_file" in said
     assert "Traceback" not in said
+
+
+async def test_an_address_of_the_shared_store_that_cannot_be_read_is_refused_as_at_the_start(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    url = "postgresql://openbell:a secret@127.0.0.1/openbell"
+    (tmp_path / "agent.toml").write_text(configuration(NOBODY, NOBODY) + f'[store]\nurl = "{url}"\n')
+    (tmp_path / "agent.toml").chmod(0o600)
+    check = await start("check")
+    assert await check.ended() == 2
+    said = "".join(check.output)
+    assert "store.url: not a URL of a PostgreSQL database" in said
+    assert "a secret" not in said

@@ -11,15 +11,20 @@ from agent.store.postgres.connecting import Address, connect
 from agent.store.postgres.schema import STEPS, version_of
 
 
-async def look_at_store(blueprint: Blueprint) -> str:
-    """What is there, in one line. Raises `AgentError` for what would keep the agent from sharing it."""
-    store = blueprint.settings.store
-    if store.url is None:
+def address_of(blueprint: Blueprint) -> Address:
+    """Where the shared store is. Raises `AgentError` for a text that is no address."""
+    url = blueprint.settings.store.url
+    if url is None:
         raise ValueError("there is no shared store to look at")
     try:
-        address = Address(store.url.get_secret_value())
+        return Address(url.get_secret_value())
     except ValueError as error:
         raise AgentError(str(error)) from None
+
+
+async def look_at_store(blueprint: Blueprint) -> str:
+    """What is there, in one line. Raises `AgentError` for what would keep the agent from sharing it."""
+    address, store = address_of(blueprint), blueprint.settings.store
     connection = await connect(address)
     try:
         await compare_clocks(connection, SystemClock())

@@ -47,10 +47,13 @@ class StandIn:
     tokens: list[str | None] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=dict)
     status: int = 200
+    standing_by: str = ""
     connections: set[object] = field(default_factory=set)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         self.opened += 1
+        if self.standing_by:
+            return self._elsewhere()
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         for event in self.greeting:
@@ -65,10 +68,17 @@ class StandIn:
     async def push(self, request: web.Request) -> web.StreamResponse:
         self.tokens.append(request.headers.get("Authorization"))
         self.connections.add(request.transport)
+        if self.standing_by:
+            return self._elsewhere()
         if self.status != 200:
             return web.json_response({"detail": "not now"}, status=self.status)
         self.beats.append(await request.json())
         return web.json_response(self.answer)
+
+    def _elsewhere(self) -> web.Response:
+        detail = f"This agent stands by: {self.standing_by} owns the desk main."
+        body = {"detail": detail, "owner": self.standing_by, "url": None}
+        return web.json_response(body, status=503, content_type="application/problem+json")
 
     async def say(self, event: bytes) -> None:
         for stream in self.streams:

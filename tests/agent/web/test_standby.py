@@ -62,7 +62,8 @@ async def test_a_trading_process_hears_that_it_may_not_trade(standby: tuple[str,
                 assert answer.status == 503, path
                 body = await answer.json(content_type=None)
                 assert body["detail"] == "This agent stands by; ask the one that owns the desk."
-                assert "owner" not in body
+                assert body["code"] == "STANDBY"
+                assert not {"owner", "desk", "url"} & body.keys()
         async with session.post(url + "/api/system/push/market", json={}) as answer:
             assert answer.status == 503
         async with session.get(url + "/readyz") as answer:
@@ -82,7 +83,9 @@ async def test_whoever_may_read_hears_who_owns_the_desk_and_where(standby: tuple
                     break
                 await asyncio.sleep(0.05)
         reached = owner_url.replace("127.0.0.1", socket.gethostname())
-        assert (body["owner"], body["url"]) == ("one", reached), "by a name that other machines know"
+        assert (body["desk"], body["owner"], body["url"]) == ("main", "one", reached), (
+            "by a name that other machines know"
+        )
         assert body["detail"] == f"This agent stands by: one owns the desk main at {reached}."
         async with session.get(url + "/", allow_redirects=False) as answer:
             assert (answer.status, answer.headers["Location"]) == (303, "/fleet")
@@ -102,3 +105,13 @@ async def test_a_stranger_sees_no_fleet(standby: tuple[str, str]) -> None:
                 assert answer.status == 401, path
         async with session.delete(url + "/api/fleet/agents/one") as answer:
             assert answer.status == 401
+
+
+async def test_the_owner_s_event_stream_begins_with_its_document(standby: tuple[str, str]) -> None:
+    _, owner_url = standby
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as session,
+        asyncio.timeout(20),
+        session.get(owner_url + "/api/system/events") as answer,
+    ):
+        assert (await answer.content.readline()).rstrip() == b"event: document"

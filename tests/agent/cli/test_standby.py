@@ -1,0 +1,134 @@
+"""What commands say at an agent that stands by: where to go, and no alarm for what is well."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agent.cli.program import program
+from agent.cli.run import serving
+from agent.clock import SystemClock
+from agent.config.loading import load
+from tests.postgres import Database, free_port
+
+CONFIG = """
+name = "{name}"
+environment = "simulated"
+[server]
+port = {port}
+[simulator]
+port = 0
+[store]
+url = "{url}"
+desk = "main"
+takeover = "2s"
+[credentials.kite]
+source = "env-file"
+path = ".env"
+key = "TOKEN"
+[machines.market]
+kind = "market"
+segment = "NSE_EQ"
+[machines.auth]
+kind = "kite-login"
+api_key = "demo"
+api_secret = "demo-secret"
+[notifiers.hook]
+kind = "webhook"
+url = "http://127.0.0.1:9/"
+allow_private = true
+"""
+
+
+@dataclass
+class Pair:
+    """One that owns the desk, one that stands by, and commands that ask the second."""
+
+    owner: Path
+    other: Path
+    owner_url: str
+    other_url: str
+    leaving: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def says(self, *words: str) -> Result:
+        words = (*words, "-c", str(self.other), "--url", self.other_url)
+        return await asyncio.to_thread(CliRunner().invoke, program, list(words))
+
+    async def said(self, status: int, *words: str) -> Result:
+        """Once it exits like that: who owns a desk is heard within a second."""
+        async with asyncio.timeout(20):
+            while (result := await self.says(*words)).exit_code != status or " at " not in result.output:
+                await asyncio.sleep(0.05)
+        return result
+
+
+def written(folder: Path, name: str, url: str) -> tuple[Path, str]:
+    config, port = folder / name / "agent.toml", free_port()
+    config.parent.mkdir()
+    config.write_text(CONFIG.format(name=name, port=port, url=url))
+    config.chmod(0o600)
+    return config, f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def pair(database: Database, tmp_path: Path) -> AsyncIterator[Pair]:
+    one, one_url = written(tmp_path, "one", database.url)
+    two, two_url = written(tmp_path, "two", database.url)
+    pair = Pair(one, two, one_url, two_url)
+    async with pair.leaving:
+        await pair.leaving.enter_async_context(serving(load(one, {}), SystemClock()))
+        async with serving(load(two, {}), SystemClock()):
+            yield pair
+
+
+async def test_one_that_stands_by_is_well_and_says_who_owns_the_desk(pair: Pair) -> None:
+    result = await pair.said(0, "status")
+    assert result.output == f"STANDBY: one owns the desk main at {pair.owner_url}\n"
+    said = json.loads((await pair.says("status", "--json")).output)
+    assert (said["code"], said["severity"], said["owner"]) == ("STANDBY", "ok", "one")
+    assert (said["desk"], said["url"]) == ("main", pair.owner_url)
+    watching = await pair.says("status", "--watch")
+    assert (watching.exit_code, watching.output) == (0, result.output)
+
+
+async def test_whether_the_desk_is_ready_is_not_for_it_to_say(pair: Pair) -> None:
+    await pair.said(0, "status")
+    elsewhere = f"{pair.other_url}: this agent stands by; one owns the desk main: ask there, with --url "
+    for words in (("ready",), ("ready", "--wait")):
+        result = await pair.says(*words)
+        assert (result.exit_code, result.output) == (3, f"STANDBY: {elsewhere}{pair.owner_url}\n")
+
+
+FOR_THE_DESK = (
+    ("login",),
+    ("login", "--machine", "auth"),
+    ("ack", "--why", "I am at it"),
+    ("silence",),
+    ("silence", "--code", "AUTH_REQUIRED", "--for", "10m", "--why", "known"),
+    ("explain",),
+    ("notify", "hook"),
+)
+
+
+async def test_a_command_for_the_desk_names_where_to_go(pair: Pair) -> None:
+    await pair.said(0, "status")
+    elsewhere = f"this agent stands by; one owns the desk main: ask there, with --url {pair.owner_url}"
+    for words in FOR_THE_DESK:
+        result = await pair.says(*words)
+        assert (result.exit_code, result.output) == (2, f"{pair.other_url}: {elsewhere}\n"), words
+
+
+async def test_after_a_takeover_it_speaks_for_the_desk(pair: Pair) -> None:
+    await pair.said(0, "status")
+    await pair.leaving.aclose()
+    async with asyncio.timeout(20):
+        while (result := await pair.says("status")).exit_code != 2:
+            await asyncio.sleep(0.05)
+    assert "AUTH_REQUIRED" in result.output
