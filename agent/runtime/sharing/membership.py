@@ -48,6 +48,8 @@ KNOWN_KEY = "sharing:known"
 """The epoch as of which this folder knows all of the desk."""
 ANOTHERS = -1
 """Another agent has owned the desk, and it knows more."""
+ERA = 1_000_000
+"""By so much the epochs are raised where a backup is put back, as the manual says."""
 START_PATIENCE_S = 5.0
 """So long is the shared store waited for at the start; the agent then begins without it."""
 AGAIN_S = 0.25
@@ -88,7 +90,7 @@ class Membership:
         self._held: Held | None = None
         self._supervisor = Supervisor(clock)
         self.has_begun = False
-        self.ids: Ids = DerivedIds(self.desk)
+        self.ids: Ids = DerivedIds(self.desk, era=lambda: self.local.epoch // ERA)
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
         self._history = SharedHistory(self.address, self.desk)
         self.journal: Door = SharedJournal(self.local, self._history, pruned=self._prune)
