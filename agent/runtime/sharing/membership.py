@@ -55,6 +55,8 @@ KNOWN_KEY = "sharing:known"
 """The epoch as of which this folder knows all of the desk."""
 ANOTHERS = -1
 """Another agent has owned the desk, and it knows more."""
+ERA = 1_000_000
+"""By so much the epochs are raised where a backup is put back, as the manual says."""
 START_PATIENCE_S = 5.0
 """So long is the shared store waited for at the start; the agent then begins without it."""
 AGAIN_S = 0.25
@@ -235,7 +237,7 @@ class Membership:
                 has_said_so = True
                 await self._clock.sleep(AGAIN_S)
             else:
-                self.ids = DerivedIds(f"{self.desk}/{self._salt()}")
+                self.ids = DerivedIds(f"{self.desk}/{self._salt()}", era=lambda: self.local.epoch // ERA)
                 return
 
     def _salt(self) -> str:
