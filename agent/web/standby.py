@@ -13,6 +13,7 @@ from agent.clock import Clock
 from agent.config.schema import Server
 from agent.store.door import Door
 from agent.web.access import Scope
+from agent.web.banner import Banner
 from agent.web.fleet import Fleet
 from agent.web.guard import CALLER
 from agent.web.page import PageFiles
@@ -94,7 +95,7 @@ class StandbyServer:
             server, folder=folder, journal=journal, clock=clock, listener=listener, base_url=base_url
         )
         self._fleet = fleet
-        site.add((fleet, PageFiles(), Standing(owner)))
+        site.add((fleet, PageFiles(), Banner(), Standing(owner)))
 
     async def start(self) -> None:
         await self._site.start()
