@@ -61,9 +61,8 @@ class Desk:
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
-            if not self._membership.tenure.seat.is_held:
-                await self._stand_by()
-            elif await self._or_stopped(self._membership.owned()):
+            stands_by = not self._membership.tenure.seat.is_held
+            if await (self._stand_by() if stands_by else self._or_stopped(self._membership.owned())):
                 await self._own()
 
     async def _or_stopped(self, wait: Coroutine[None, None, None]) -> bool:
@@ -80,7 +79,8 @@ class Desk:
             waiting.result()
         return waiting in done and not self._stopping.is_set()
 
-    async def _stand_by(self) -> None:
+    async def _stand_by(self) -> bool:
+        """Until the desk is ours; `False` when this is to stop before."""
         log.info("standing by for the desk %s", self._membership.desk)
         surface, blueprint = self._surface, self._blueprint
         server = StandbyServer(
@@ -97,7 +97,7 @@ class Desk:
         self._serving.set()
         living = asyncio.create_task(self._live(), name="sign of life")
         try:
-            await self._or_stopped(self._membership.owned())
+            return await self._or_stopped(self._membership.owned())
         finally:
             living.cancel()
             await server.stop()

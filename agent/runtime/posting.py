@@ -129,11 +129,12 @@ class Posting:
 
     def resume(self) -> None:
         """Hand out what waits for a notifier that could not be built until now."""
-        self._hand_out(self._unclaimed)
+        waiting, self._unclaimed = self._unclaimed, []
+        self._hand_out(waiting)
 
     def _hand_out(self, letters: list[Letter]) -> None:
         """Give letters to their senders; those of a notifier that could not be built are kept for it."""
-        now, self._unclaimed = self._clock.now(), []
+        now = self._clock.now()
         for letter in letters:
             sender = self.senders.get(letter.address.notifier)
             if sender is not None and letter.address in sender.addresses:

@@ -86,6 +86,10 @@ class FileHistory:
         below = before if before is not None else 2**62
         return outbox.readable(await self._read(outbox.PAGE, (below, state, state, limit)))
 
+    async def open_letters(self) -> list[Letter]:
+        """The letters that wait or are under way, in their order. Raises `StoreError`."""
+        return outbox.readable(await self._read(outbox.WAITING, ()))
+
     async def letters_of(self, incident: str) -> list[Letter]:
         """All letters of an incident that are still kept, oldest first. Raises `StoreError`."""
         return outbox.readable(await self._read(outbox.STREAM, (incident,) * 3))

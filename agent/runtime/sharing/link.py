@@ -6,17 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from agent.clock import Clock
 from agent.store.postgres.connecting import Address, Connection, connect, speaking
-from agent.store.postgres.troubles import silent
 
 
 class Link:
     """For one user at a time; another one waits for its turn."""
 
-    def __init__(self, address: Address, clock: Clock) -> None:
+    def __init__(self, address: Address) -> None:
         self.address = address
-        self._clock = clock
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
 
@@ -37,11 +34,7 @@ class Link:
 
     async def _open(self, patience_s: float) -> Connection:
         if self._connection is None or self._connection.closed:
-            try:
-                async with self._clock.timeout(patience_s):
-                    self._connection = await connect(self.address, timeout_s=patience_s)
-            except TimeoutError:
-                raise silent(self.address) from None
+            self._connection = await connect(self.address, timeout_s=patience_s)
         return self._connection
 
     def hang_up(self) -> None:

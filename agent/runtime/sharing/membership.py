@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import uuid
 from collections.abc import Callable
@@ -24,8 +23,10 @@ from agent.runtime.sharing.held import Held
 from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.outlook import Outlook
 from agent.runtime.sharing.presence import Presence
+from agent.runtime.sharing.settling import settled
 from agent.runtime.sharing.shipper import Shipper
-from agent.runtime.sharing.tenure import Tenure
+from agent.runtime.sharing.tenure import CONNECT_S, Tenure
+from agent.runtime.supervision import Supervisor
 from agent.store import snapshot
 from agent.store.door import Door
 from agent.store.entry import Entry
@@ -35,18 +36,30 @@ from agent.store.postgres.agents import has_standby, url_of
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.store.postgres.pruning import prune
-from agent.store.postgres.reading import SharedHistory, inheritance
+from agent.store.postgres.reading import (
+    Inheritance,
+    SharedHistory,
+    inheritance,
+    letters_as_known,
+)
 from agent.store.postgres.schema import bring_forward
 from agent.store.postgres.shipping import Landed
+from agent.store.postgres.troubles import silent
 from agent.store.shared import SharedJournal
 
 log = logging.getLogger(__name__)
 
 EPOCH_KEY = "sharing:epoch"
+SALT_KEY = "core:salt"
+KNOWN_KEY = "sharing:known"
+"""The epoch as of which this folder knows all of the desk."""
+ANOTHERS = -1
+"""Another agent has owned the desk, and it knows more."""
 START_PATIENCE_S = 5.0
 """So long is the shared store waited for at the start; the agent then begins without it."""
 AGAIN_S = 0.25
 PRUNING_S = 300.0
+TIDY_EVERY_S = 5.0
 PARTING_S = 1.0
 """So long may each step of a parting take."""
 
@@ -78,16 +91,18 @@ class Membership:
         self._run = run
         self._name = settings.name
         self._lasts = store.takeover
-        self._steady = Link(self.address, clock)
-        self._work = Link(self.address, clock)
+        self._steady = Link(self.address)
+        self._work = Link(self.address)
         self._held: Held | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._supervisor = Supervisor(clock)
+        self.has_begun = False
         self.ids: Ids = DerivedIds(self.desk)
+        """With what the desk's agents have in common, once it is ours."""
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
         self._history = SharedHistory(self.address, self.desk)
         self.journal: Door = SharedJournal(self.local, self._history, pruned=self._prune)
         self._agent: Serving | None = None
-        self._pruning: asyncio.Task[None] | None = None
+        self._is_pruning = False
         self._owner_url: tuple[str | None, str | None] = (None, None)
 
     # -- the process's life ----------------------------------------------------------------------
@@ -103,13 +118,15 @@ class Membership:
         except BaseException:
             await self._close()
             raise
-        keep = asyncio.get_running_loop().create_task
-        self._tasks = [
-            keep(self.tenure.run(), name="the desk's lease"),
-            keep(self.shipper.run(), name="shipping"),
-            keep(self.outlook.view.run(), name="the fleet"),
-            keep(self.outlook.tell(), name="word of the fleet"),
-        ]
+        self.has_begun = True
+        for name, run in (
+            ("the desk's lease", self.tenure.run),
+            ("shipping", self.shipper.run),
+            ("tidying", self._tidy),
+            ("the fleet", self.outlook.view.run),
+            ("word of the fleet", self.outlook.tell),
+        ):
+            self._supervisor.keep(name, run)
 
     def _put_together(self) -> None:
         member = Member(desk=self.desk, agent=self._name, instance=self.local.instance, run=self._run)
@@ -142,7 +159,7 @@ class Membership:
         self.local.on_shipment = self.shipper.wake
 
     async def _meet(self) -> None:
-        """Find the shared store; without it, begin as the owner that this agent was last."""
+        """Find the shared store; without it, begin as the owner that this agent was last, if it was."""
         until = self._clock.monotonic() + START_PATIENCE_S
         while True:
             await self.tenure.turn()
@@ -152,11 +169,17 @@ class Membership:
             if error.lasting:
                 raise error
             if self._clock.monotonic() > until:
-                log.warning("starting without the shared store: %s", error)
-                self.shipper.error = str(error)
-                self.tenure.keep(self.local.epoch)
+                self._begin_without(error)
                 return
             await self._clock.sleep(AGAIN_S)
+
+    def _begin_without(self, error: SharedStoreError) -> None:
+        self.shipper.failed(error)
+        if self._is_current:
+            log.warning("starting without the shared store: %s", error)
+            self.tenure.keep(self.local.epoch)
+        else:
+            log.warning("another agent owned the desk when the shared store was there last: %s", error)
 
     async def _enter(self, connection: Connection) -> None:
         """Before all else: the tables as this program knows them, and this agent among the others."""
@@ -181,20 +204,13 @@ class Membership:
         links = (self._steady, self._work, *((self.outlook,) if self.has_begun else ()))
         for link in links:
             link.hang_up()
-        tasks = [*self._tasks, *([self._pruning] if self._pruning is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._tasks = []
+        await self._supervisor.stop()
+        self.has_begun = False
         for link in links:
             link.drop()
         await self._history.close()
         await self.journal.close()
         self._lock.release()
-
-    @property
-    def has_begun(self) -> bool:
-        return bool(self._tasks)
 
     # -- tenures ---------------------------------------------------------------------------------
 
@@ -203,6 +219,7 @@ class Membership:
 
         Raises `SharedStoreError` where it can never be ours again.
         """
+        has_said_so = False
         while True:
             if self.tenure.fatal is not None:
                 raise self.tenure.fatal
@@ -210,35 +227,105 @@ class Membership:
                 self.tenure.is_willing = True
                 self.tenure.stir()
             await self.tenure.until(held=True)
-            if await self._inherit():
+            try:
+                await self._inherit()
+            except StoreError as error:
+                if not has_said_so:
+                    log.warning("what the desk's former owner knew cannot be read: %s", error)
+                has_said_so = True
+                await self._clock.sleep(AGAIN_S)
+            else:
+                self.ids = DerivedIds(f"{self.desk}/{self._salt()}")
                 return
 
-    async def _inherit(self) -> bool:
-        """Ship what is left of a former tenure, then take over what the shared store knows."""
-        if not self.tenure.owns:
-            return True  # without the store: nobody knows more than this agent
+    def _salt(self) -> str:
+        """What makes the ids of a desk its own: another desk of the name, in a store that was emptied,
+        never gives the same.
+        """
+        salt = self.local.value(SALT_KEY)
+        if salt is None:
+            salt = uuid.uuid4().hex
+            self.local.append(Entry(values=((SALT_KEY, salt),)))
+        return salt
+
+    async def _inherit(self) -> None:
+        """Ship what is left of a former tenure, then take over what the shared store knows.
+
+        Who knows all of the desk already goes on with that, where the store cannot be asked in time.
+        Raises `StoreError` where another may know more.
+        """
+        error: StoreError = silent(self.address)
+        epoch = self.tenure.seat.epoch
+        if self.tenure.owns:
+            try:
+                self._take_in(*await self._ask_for_all())
+                await self.local.flush()
+            except StoreError as problem:
+                error = problem
+            else:
+                self._remember(KNOWN_KEY, epoch)
+                return
+        if not self._is_current:
+            raise error
+        log.warning("going on with what is known here: %s", error)
+
+    async def _ask_for_all(self) -> tuple[list[Letter], Inheritance]:
+        """The letters that wait here, and what the shared store knows, of those too."""
+        await self._ship_what_is_left()
+        waiting = await self.local.open_letters()
+        async with self._work.use(START_PATIENCE_S) as connection:
+            return waiting, await inheritance(connection, self.desk, [letter.id for letter in waiting])
+
+    async def _ship_what_is_left(self) -> None:
+        """Raises `StoreError` where the store does not have in time what it must know to be asked."""
         try:
-            await self.shipper.drain()
-            async with self._work.use(START_PATIENCE_S) as connection:
-                waiting = [letter.id for letter in self.local.waiting]
-                known = await inheritance(connection, self.desk, waiting)
-        except StoreError as error:
-            log.warning("what the desk's former owner knew cannot be read: %s", error)
-            await self._clock.sleep(AGAIN_S)
-            return False
+            async with self._clock.timeout(START_PATIENCE_S):
+                await self.shipper.drain()
+        except (StoreError, TimeoutError) as error:
+            if self._is_current:
+                raise error if isinstance(error, StoreError) else silent(self.address) from None
+
+    def _take_in(self, waiting: list[Letter], known: Inheritance) -> None:
         if known.is_empty:
             self._bring_in()
-            return True
+            return
         self.local.inherit(
             values=known.values,
             incidents=known.incidents,
-            letters=known.letters,
+            letters=settled(waiting, known.letters, self._clock.now()),
             reached=known.reached,
             delivered_last=known.delivered_last,
             last_letter=known.last_letter,
         )
-        await self.local.flush()
-        return True
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether nobody else has owned the desk, as far as is known, since this folder knew all of it."""
+        known, lease = int(self.local.value(KNOWN_KEY) or 0), self.tenure.lease
+        if lease is None:
+            return known != ANOTHERS
+        return lease.instance == self.member.instance and lease.held_from <= known
+
+    def _remember(self, key: str, number: int) -> None:
+        """For the next run, and for no other agent."""
+        self.local.append(Entry(values=((key, str(number)),), inherited=True))
+
+    async def _tidy(self) -> None:
+        """While another owns the desk: learn what became of the letters that were left open here."""
+        while True:
+            await self._clock.sleep(TIDY_EVERY_S)
+            if self.tenure.seat.is_held or self.tenure.error is not None:
+                continue
+            with suppress(StoreError):
+                await self.shipper.drain()
+                waiting = await self.local.open_letters()
+                if not waiting:
+                    continue
+                async with self._work.use(START_PATIENCE_S) as connection:
+                    known = await letters_as_known(connection, self.desk, [one.id for one in waiting])
+                if not self.tenure.seat.is_held:
+                    letters = tuple(settled(waiting, known, self._clock.now()))
+                    self.local.append(Entry(letters=letters, inherited=True))
 
     def _bring_in(self) -> None:
         """The shared store knows nothing of the desk yet: what this agent knew alone is its beginning."""
@@ -310,7 +397,7 @@ class Membership:
         return self.tenure.may_send
 
     def trouble(self) -> str | None:
-        return self.tenure.trouble or self.presence.rival
+        return self.tenure.trouble or self.shipper.trouble or self.presence.rival
 
     async def open(self) -> None:
         """All is open since the process began."""
@@ -336,12 +423,14 @@ class Membership:
     def _turned(self) -> None:
         """After each turn of the lease, whatever came of it."""
         seat = self.tenure.seat
+        if not self._is_current and self.local.value(KNOWN_KEY) != str(ANOTHERS):
+            self._remember(KNOWN_KEY, ANOTHERS)
         if seat.is_held and seat.epoch != self.local.epoch:
             self.local.epoch = seat.epoch
-            self.local.append(Entry(values=((EPOCH_KEY, str(seat.epoch)),), inherited=True))
+            self._remember(EPOCH_KEY, seat.epoch)
             self.shipper.wake()
         if self._held is not None and self._agent is not None:
-            if self.tenure.is_alone:
+            if self.tenure.is_alone or (self.tenure.owns and self.shipper.is_stuck):
                 self._held.alone()
             elif self.tenure.owns:
                 self._held.reached()
@@ -355,18 +444,20 @@ class Membership:
 
     def _prune(self, limits: Limits) -> None:
         """The desk's owner has the shared history forget what the journal here forgets."""
-        if self.tenure.owns and (self._pruning is None or self._pruning.done()):
-            self._pruning = asyncio.create_task(self._forget_old(limits), name="pruning")
+        if self.tenure.owns and not self._is_pruning:
+            self._is_pruning = True
+            self._supervisor.spawn("pruning", self._forget_old(limits))
 
     async def _forget_old(self, limits: Limits) -> None:
-        link = Link(self.address, self._clock)
+        link = Link(self.address)
         try:
-            async with link.use(PRUNING_S) as connection:
+            async with link.use(PRUNING_S, connect_s=CONNECT_S) as connection:
                 await prune(connection, self.desk, limits)
         except SharedStoreError as error:
             log.warning("the shared history is pruned another time: %s", error)
         finally:
             link.drop()
+            self._is_pruning = False
 
     def _landed(self, landed: Landed) -> None:
         if self._held is not None and landed.claimed:

@@ -33,7 +33,7 @@ class Outlook:
         self, address: Address, member: Member, *, clock: Clock, own: Callable[[], AgentRow]
     ) -> None:
         self._clock = clock
-        self._link = Link(address, clock)
+        self._link = Link(address)
         self._watchman = Watchman(member, clock)
         self.deliver: Deliver | None = None
         self.view = FleetView(

@@ -15,6 +15,9 @@ from agent.fleet.rows import Role
 ALONE_AFTER_S = 30.0
 """So long without the shared store, and the agent sends its own critical notices itself."""
 
+TROUBLE_AFTER_S = 3.0
+"""A restart of the server is no trouble worth telling."""
+
 GAP_S = 5.0
 """Between two attempts to reach the store there is never so long, unless the process stood still."""
 

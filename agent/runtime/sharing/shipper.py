@@ -9,6 +9,7 @@ from collections.abc import Callable
 from agent.clock import Clock
 from agent.errors import StoreError
 from agent.runtime.sharing.link import Link
+from agent.runtime.sharing.seat import ALONE_AFTER_S, TROUBLE_AFTER_S
 from agent.store.entry import Entry
 from agent.store.journal import Journal
 from agent.store.postgres.identity import Member
@@ -51,11 +52,31 @@ class Shipper:
         self._wanted = asyncio.Event()
         self.error: str | None = None
         """Why the latest trip failed."""
+        self._failing_since = 0.0
         self.refused = 0
         """Rows of a former epoch that were not taken."""
 
     def wake(self) -> None:
         self._wanted.set()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is shipped, once that is worth telling."""
+        return self.error if self._fails_for(TROUBLE_AFTER_S) else None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether nothing was shipped for so long that what is critical can wait for it no more."""
+        return self._fails_for(ALONE_AFTER_S)
+
+    def _fails_for(self, seconds: float) -> bool:
+        return self.error is not None and self._clock.monotonic() - self._failing_since >= seconds
+
+    def failed(self, error: StoreError) -> None:
+        """A trip came to nothing; or there was no way to begin with."""
+        if self.error is None:
+            self._failing_since = self._clock.monotonic()
+        self.error = str(error)
 
     async def run(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -81,7 +102,7 @@ class Shipper:
         except StoreError as error:
             if self.error is None:
                 log.warning("what happens is not shipped now: %s", error)
-            self.error = str(error)
+            self.failed(error)
             return False
         if self.error is not None:
             log.info("what had waited is shipped")

@@ -7,15 +7,17 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from math import inf
 
 from agent.clock import Clock
+from agent.fence import in_words
 from agent.fleet.rows import Role
 from agent.runtime.sharing.link import Link
-from agent.runtime.sharing.seat import Seat
+from agent.runtime.sharing.seat import TROUBLE_AFTER_S, Seat
 from agent.store.postgres.connecting import Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.store.postgres.leases import Lease, look, release, renew, take
-from agent.store.postgres.waking import listens
+from agent.store.postgres.waking import ECHO_S, listens
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +28,6 @@ LOOKS = 6
 CONNECT_S = 2.0
 ENTERING_S = 60.0
 """The tables may have to be brought forward, all rows of them."""
-TROUBLE_AFTER_S = 3.0
-"""A restart of the server is no trouble worth telling."""
 
 Enter = Callable[[Connection], Awaitable[None]]
 Beat = Callable[[Connection, Role], Awaitable[None]]
@@ -76,6 +76,8 @@ class Tenure:
         """Why this process may never own the desk again."""
         self._has_owned = False
         self._in_touch_since: float | None = None
+        self._heard_at = -inf
+        self._failing_since = -inf
 
     # -- what others ask -------------------------------------------------------------------------
 
@@ -98,10 +100,8 @@ class Tenure:
     @property
     def trouble(self) -> str | None:
         """Why the shared store is not there, once that is worth telling."""
-        since = self.seat.failing_since
-        if self.error is None or since is None or self._clock.monotonic() - since < TROUBLE_AFTER_S:
-            return None
-        return str(self.error)
+        is_passing = self._clock.monotonic() - self._failing_since < TROUBLE_AFTER_S
+        return None if self.error is None or is_passing else str(self.error)
 
     async def until(self, *, held: bool) -> None:
         """Wait until the desk is ours, or until it is not."""
@@ -124,20 +124,36 @@ class Tenure:
     async def turn(self) -> None:
         """Renew the lease or look whether it is free, and say that we are here."""
         async with self._turn:
-            asked_at = self._clock.monotonic()
-            if self._in_touch_since is None or self.error is not None:
-                self._in_touch_since = asked_at
+            began_at = self._clock.monotonic()
             try:
-                if not self._has_entered:
-                    async with self._link.use(ENTERING_S, connect_s=CONNECT_S) as connection:
-                        await self._enter(connection)
-                    self._has_entered, asked_at = True, self._clock.monotonic()
-                async with self._link.use(self._patience_s) as connection:
-                    await self._listen(connection)
-                    self._settle(await self._ask(connection, asked_at))
-                    await self._beat(connection, self.role)
+                await self._take_turn()
             except SharedStoreError as error:
-                self._failed(error)
+                self._failed(error, began_at)
+            except Exception as error:
+                if self.error is None:
+                    log.exception("a turn at the desk's lease failed")
+                place = self._link.address.place
+                self._failed(SharedStoreError(f"{place}: a defect here: {in_words(error)}"), began_at)
+            else:
+                self._went_well()
+
+    async def _take_turn(self) -> None:
+        """The lease comes first: what fails after it costs no desk."""
+        if not self._has_entered:
+            async with self._link.use(ENTERING_S, connect_s=CONNECT_S) as connection:
+                await self._enter(connection)
+            self._has_entered = True
+        async with self._link.use(self._patience_s) as connection:
+            asked_at = self._clock.monotonic()
+            if self._in_touch_since is None:
+                self._in_touch_since = asked_at
+            seat = await self._ask(connection, asked_at)
+            self._heard_at = self._clock.monotonic()
+            self._settle(seat)
+            await self._beat(connection, self.role)
+        if connection is not self._listening:
+            async with self._link.use(self._patience_s + ECHO_S) as connection:
+                await self._listen(connection)
 
     def keep(self, epoch: int) -> None:
         """There is no store at the start: begin as the owner that this agent was in an epoch."""
@@ -160,12 +176,11 @@ class Tenure:
 
     async def _listen(self, connection: Connection) -> None:
         """Have the server wake us; behind a pooler it does not, and the turns alone must do."""
-        if connection is not self._listening:
-            if await listens(connection):
-                connection.add_notify_handler(self._notified)
-            else:
-                log.info("a pooler stands before the shared store: nobody is woken, the turns must do")
-            self._listening = connection
+        if await listens(connection):
+            connection.add_notify_handler(self._notified)
+        else:
+            log.info("a pooler stands before the shared store: nobody is woken, the turns must do")
+        self._listening = connection
 
     async def _ask(self, connection: Connection, asked_at: float) -> Seat:
         resource, seat = self._member.resource, self.seat
@@ -210,9 +225,6 @@ class Tenure:
 
     def _settle(self, seat: Seat) -> None:
         before, self.seat = self.seat, seat
-        if seat.failing_since is None and self.error is not None:
-            log.info("the shared store is there again")
-            self.error = None
         if before.is_held and not seat.is_held:
             owner = f": {self.lease.agent} owns it" if self.lease is not None else ""
             log.warning("the desk %s is not ours any more%s", self._member.desk, owner)
@@ -221,17 +233,28 @@ class Tenure:
             log.info("the desk %s is ours, in epoch %d", self._member.desk, seat.epoch)
         self._turn_over()
 
-    def _failed(self, error: SharedStoreError) -> None:
-        if self.error is None and self.seat.is_held:
-            log.warning("the shared store is not there: %s", error)
+    def _went_well(self) -> None:
+        if self.error is not None:
+            log.info("the shared store is there again")
+        self.error = None
+
+    def _failed(self, error: SharedStoreError, began_at: float) -> None:
+        """What fails once the lease was heard of says nothing about who owns the desk."""
+        now = self._clock.monotonic()
+        if self.error is None:
+            self._failing_since = now
+            if self.seat.is_held:
+                log.warning("the shared store is not there: %s", error)
         self.error = error
-        self.seat = self.seat.failed(self._clock.monotonic())
+        if self._heard_at < began_at:
+            self._in_touch_since = None
+            self.seat = self.seat.failed(now)
         self._turn_over()
 
     def _turn_over(self) -> None:
-        self._on_turn()
         self._turned.set()
         self._turned = asyncio.Event()
+        self._on_turn()
 
     def _notified(self, _: object) -> None:
         self._woken()

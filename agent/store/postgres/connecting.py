@@ -19,6 +19,9 @@ from agent.store.postgres.troubles import SharedStoreError, explain, silent, too
 __all__ = ["Address", "Connection", "SharedStoreError", "connect", "explain", "speaking", "writing"]
 
 CONNECT_S = 2.0
+LEAST_S = 2
+"""psycopg waits for no host for less."""
+SPARE_S = 0.5
 CANCEL_S = 0.5
 PATIENCE_S = 5.0
 """So long a transaction may take, from its beginning to the answer to its commit."""
@@ -72,15 +75,19 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
 
 
 async def connect(address: Address, *, timeout_s: float = CONNECT_S) -> Connection:
-    """A connection in autocommit. Raises `SharedStoreError`.
+    """A connection in autocommit, after so long at most for each host of the address.
+
+    Raises `SharedStoreError`. Where there are several hosts, each has as long as psycopg waits for a silent
+    one at least, or those behind it are never asked.
 
     Nothing is prepared on the server and nothing set for the session, so that a pooler may stand between.
     """
     given = conninfo_to_dict(address.url)
     settings = {name: value for name, value in SETTINGS.items() if name not in given}
-    settings.setdefault("connect_timeout", str(max(2, ceil(timeout_s))))
+    host_s = max(LEAST_S, ceil(timeout_s))
+    settings.setdefault("connect_timeout", str(host_s))
     try:
-        async with asyncio.timeout(timeout_s * address.hosts):
+        async with asyncio.timeout(timeout_s if address.hosts == 1 else (host_s + SPARE_S) * address.hosts):
             connection = await Connection.connect(
                 make_conninfo(address.url, **settings), autocommit=True, prepare_threshold=None
             )

@@ -58,3 +58,9 @@ async def inheritance(connection: Connection, desk: str, letters: Sequence[str])
                 read_letters(await fetch(connection, questions.THESE_LETTERS, desk, list(letters)))
             ),
         )
+
+
+async def letters_as_known(connection: Connection, desk: str, ids: Sequence[str]) -> list[Letter]:
+    """Letters as the shared store has them, without those that it does not. Raises `StoreError`."""
+    async with writing(connection):
+        return read_letters(await fetch(connection, questions.THESE_LETTERS, desk, list(ids)))

@@ -13,10 +13,10 @@ from agent.alerts.letters import Letter, LetterState
 from agent.model import Incident
 from agent.store.postgres import questions
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError, connect, writing
-from agent.store.postgres.inheriting import Inheritance, inheritance
+from agent.store.postgres.inheriting import Inheritance, inheritance, letters_as_known
 from agent.store.postgres.questions import fetch, join, read_incidents, read_letters, read_transition
 
-__all__ = ["Inheritance", "SharedHistory", "inheritance"]
+__all__ = ["Inheritance", "SharedHistory", "inheritance", "letters_as_known"]
 
 
 class SharedHistory:

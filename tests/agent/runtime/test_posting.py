@@ -32,20 +32,23 @@ class Office:
         self.journal.open()
         self.journal.start()
         self.posting = Posting(clock, self.journal, self.stored.append)
-        self.senders = {
-            name: Sender(
-                name,
-                "test",
-                one,
-                clock=clock,
-                timeout=timedelta(seconds=5),
-                keep=self.posting.keep,
-                number=self.posting.number,
-            )
-            for name, one in notifiers.items()
-        }
+        self.senders: dict[str, Sender] = {}
         self.posting.senders = self.senders
-        self.tasks = [asyncio.ensure_future(sender.run()) for sender in self.senders.values()]
+        self.tasks: list[asyncio.Future[None]] = []
+        for name, one in notifiers.items():
+            self.build(name, one)
+
+    def build(self, name: str, notifier: RecordingNotifier) -> None:
+        self.senders[name] = Sender(
+            name,
+            "test",
+            notifier,
+            clock=self.clock,
+            timeout=timedelta(seconds=5),
+            keep=self.posting.keep,
+            number=self.posting.number,
+        )
+        self.tasks.append(asyncio.ensure_future(self.senders[name].run()))
 
     async def tell(self, id_: str, **changes: object) -> None:
         """As the core does it: the letters are written, then posted."""
@@ -139,6 +142,21 @@ async def test_letters_of_a_notifier_that_is_gone_are_dead_and_listed(open_offic
         ("a", "gone", "dead"),
         ("a", "desk", "delivered"),
     ]
+
+
+async def test_what_waits_for_a_notifier_that_is_not_built_outlasts_what_others_are_told(open_office) -> None:
+    first = open_office(desk=RecordingNotifier(), broken=failing())
+    await first.tell("a")
+    await first.end()
+    again = open_office(desk=RecordingNotifier())
+    again.posting.unbuilt = frozenset({"broken"})
+    again.posting.restore()
+    await again.tell("b")
+    again.build("broken", RecordingNotifier())
+    again.posting.unbuilt = frozenset()
+    again.posting.resume()
+    await again.clock.advance(60)
+    assert ("a", "broken", "delivered") in await again.states()
 
 
 async def test_a_dead_letter_is_sent_again_when_asked(open_office) -> None:

@@ -42,6 +42,15 @@ class Ahead(SystemClock):
         return super().wall() + timedelta(minutes=4)
 
 
+class Hasty(SystemClock):
+    """One that can be put forward."""
+
+    passed_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed_s
+
+
 def letter(id_: str = "n.desk", seq: int = 1) -> Letter:
     return Letter(
         id=id_,
@@ -142,6 +151,7 @@ async def test_the_next_owner_knows_what_the_former_one_did_and_sends_what_it_le
     agent = Runs(b)
     assert b.journal.value(SILENCES) == "[1]"
     assert b.journal.value("web:sessions") is None
+    assert b.ids == a.ids
     await eventually(lambda: agent.sent == ["n.desk"])
     assert b.tenure.seat.epoch == 2
     assert not a.permit()
@@ -181,6 +191,43 @@ async def test_what_a_former_run_left_here_and_another_delivered_is_not_sent_aga
     assert found.state is LetterState.DELIVERED
 
 
+async def test_a_desk_in_an_emptied_store_gives_other_ids(make: Make, database: Database) -> None:
+    one = make(database.url, "a")
+    await one.begin()
+    await one.owned()
+    await one.end()
+    with database.admin() as connection:
+        connection.execute("TRUNCATE openbell.value, openbell.lease, openbell.agent, openbell.shipped")
+    other = make(database.url, "a", folder="emptied")
+    await other.begin()
+    await other.owned()
+    assert one.ids != other.ids
+
+
+async def test_who_stands_by_learns_what_became_of_the_letters_that_it_left(
+    make: Make, database: Database
+) -> None:
+    a, b = make(database.url, "a"), make(database.url, "b")
+    await a.begin()
+    await a.owned()
+    for one in (letter("told.desk", 1), letter("waits.desk", 2), letter("dropped.desk", 3)):
+        a.journal.append(Entry(letters=(one,)))
+    await b.begin()
+    await a.parted()
+    await b.owned()
+    with database.admin() as connection:
+        connection.execute("UPDATE openbell.outbox SET state = 'delivered' WHERE id = 'told.desk'")
+        connection.execute("DELETE FROM openbell.outbox WHERE id = 'dropped.desk'")
+    await eventually(lambda: letters_of(a, LetterState.PENDING, "waits.desk"))
+    assert [one.id for one in await a.local.letters(state=LetterState.DELIVERED)] == ["told.desk"]
+    (dropped,) = await a.local.letters(state=LetterState.DEAD)
+    assert str(dropped.last_error).startswith("superseded")
+
+
+async def letters_of(member: Membership, state: LetterState, *ids: str) -> bool:
+    return [one.id for one in await member.local.letters(state=state)] == [*ids]
+
+
 async def test_what_an_agent_knew_alone_is_the_beginning_of_its_desk(make: Make, database: Database) -> None:
     """Its journal is years old, and `[store] url` is new."""
     folder = make(database.url, "a").folder
@@ -197,8 +244,8 @@ async def test_what_an_agent_knew_alone_is_the_beginning_of_its_desk(make: Make,
     agent.gate.put(member.journal.take_waiting())
     await eventually(lambda: agent.sent == ["n.desk"])
     with database.admin() as connection:
-        found = connection.execute("SELECT key, value FROM openbell.value ORDER BY key").fetchall()
-    assert found == [(SILENCES, "[1]")]
+        found = connection.execute("SELECT key FROM openbell.value ORDER BY key").fetchall()
+    assert found == [("core:salt",), (SILENCES,)]
 
 
 async def test_a_second_agent_of_the_same_name_is_refused(make: Make, database: Database) -> None:
@@ -261,3 +308,111 @@ async def test_an_agent_starts_without_the_store_and_joins_it_later_with_all_tha
         assert member.trouble() is None
         assert [one.id for one in await member.journal.letters()] == ["n.desk"]
         await member.end()
+
+
+async def test_an_owner_that_can_ship_nothing_says_so_and_sends_what_is_critical_itself(
+    make: Make, database: Database
+) -> None:
+    """The lease is renewed all the while: nobody else can send it."""
+    clock = Hasty()
+    member = make(database.url, "a", clock=clock)
+    await member.begin()
+    await member.owned()
+    agent = Runs(member)
+    with database.admin() as connection:
+        with connection.transaction():
+            connection.execute("LOCK TABLE openbell.outbox IN ACCESS EXCLUSIVE MODE")
+            member.journal.append(Entry(letters=(letter(),), written=lambda _: agent.gate.put([letter()])))
+            await eventually(lambda: member.shipper.error is not None)
+            assert (member.trouble(), agent.sent) == (None, [])
+            clock.passed_s = 31.0
+            await eventually(lambda: agent.sent == ["n.desk"])
+            assert member.tenure.role is Role.OWNER
+            assert "the server was held up" in str(member.trouble())
+        await eventually(lambda: member.trouble() is None)
+        found = connection.execute("SELECT id, claim_epoch FROM openbell.outbox").fetchall()
+    assert (found, agent.sent) == ([("n.desk", 1)], ["n.desk"])
+
+
+async def test_a_defect_costs_no_desk_and_ends_none_of_the_tasks(make: Make, database: Database) -> None:
+    class Faulty(Runs):
+        faults = 0
+
+        def wake(self) -> None:
+            self._fail()
+
+        def said(self) -> None:
+            self._fail()
+
+        def deliver(self, name: str, report: object) -> None:
+            self._fail()
+
+        def _fail(self) -> None:
+            self.faults += 1
+            raise KeyError("a defect")
+
+    member = make(database.url, "a")
+    await member.begin()
+    await member.owned()
+    agent = Faulty(member)
+    member.journal.append(Entry(letters=(letter(),), written=lambda _: agent.gate.put([letter()])))
+    await eventually(lambda: agent.sent == ["n.desk"] and agent.faults > 6)
+    assert "a defect" in str(member.tenure.error)
+    with database.admin() as connection:
+        connection.execute("UPDATE openbell.lease SET agent = 'b', instance = 'b', run = 'b', epoch = 2")
+    await eventually(lambda: member.tenure.role is Role.STANDBY)
+
+
+async def test_an_owner_that_starts_again_waits_for_no_table_to_say_what_it_knows(
+    make: Make, database: Database
+) -> None:
+    a = make(database.url, "a")
+    await a.begin()
+    await a.owned()
+    a.journal.append(Entry(values=((SILENCES, "[1]"),)))
+    await a.end()
+    again = make(database.url, "a")
+    with database.admin() as connection, connection.transaction():
+        connection.execute("LOCK TABLE openbell.value IN ACCESS EXCLUSIVE MODE")
+        await again.begin()
+        async with asyncio.timeout(10):
+            await again.owned()
+    assert (again.tenure.role, again.journal.value(SILENCES)) == (Role.OWNER, "[1]")
+
+
+async def test_who_takes_over_waits_until_it_knows_what_the_former_owner_knew(
+    make: Make, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b = make(database.url, "a"), make(database.url, "b")
+    await a.begin()
+    await a.owned()
+    await b.begin()
+    a.journal.append(Entry(values=((SILENCES, "[1]"),)))
+    await a.parted()
+    with database.admin() as connection, connection.transaction():
+        connection.execute("LOCK TABLE openbell.value IN ACCESS EXCLUSIVE MODE")
+        owning = asyncio.ensure_future(b.owned())
+        await eventually(lambda: "what the desk's former owner knew cannot be read" in caplog.text)
+        assert not owning.done()
+    await owning
+    assert b.journal.value(SILENCES) == "[1]"
+
+
+@pytest.mark.parametrize(("name", "role"), [("a", Role.ALONE), ("b", Role.STANDBY)])
+async def test_without_the_store_only_the_former_owner_begins(make: Make, name: str, role: Role) -> None:
+    with running_cluster() as cluster:
+        database = Database(cluster, cluster.create())
+        a, b = make(database.url, "a"), make(database.url, "b")
+        await a.begin()
+        await a.owned()
+        await b.begin()
+        await b.end()
+        await a.end()
+        cluster.stop_immediately()
+        again = make(database.url, name)
+        await again.begin()
+        assert again.tenure.role is role
+        cluster.start()
+        await eventually(lambda: again.tenure.role is Role.OWNER)
+        await again.owned()
+        await again.end()

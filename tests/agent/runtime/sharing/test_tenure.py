@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from agent.fleet.rows import Role
 from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.tenure import Tenure
+from agent.store.postgres.connecting import Address, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.testing import ManualClock
 from tests.postgres import Database, prepare, running_cluster
@@ -22,8 +25,9 @@ class One:
 
     def __init__(self, address: object, name: str, run: str = "1") -> None:
         self.clock = ManualClock()
-        self.link = Link(address, self.clock)
+        self.link = Link(address)
         self.beats: list[Role] = []
+        self.fault: Exception | None = None
         self.entered = 0
         self.member = Member(desk="main", agent=name, instance=f"folder-{name}", run=f"{name}-{run}")
         self.tenure = Tenure(
@@ -41,6 +45,8 @@ class One:
 
     async def _beat(self, connection: object, role: Role) -> None:
         self.beats.append(role)
+        if self.fault is not None:
+            raise self.fault
 
     async def turns(self, seconds: float = 0.0) -> Role:
         await self.clock.advance(seconds)
@@ -87,6 +93,34 @@ async def test_a_lapsed_lease_is_taken_by_who_was_in_touch_all_the_while(make: M
     assert b.tenure.seat.epoch == 2
     assert await a.turns() is Role.STANDBY
     assert not a.tenure.is_willing, "what ran by the lease has to end first"
+
+
+@pytest.mark.parametrize("fault", [SharedStoreError("a table is locked"), KeyError("a defect")], ids=str)
+async def test_what_fails_once_the_lease_is_renewed_is_told_and_costs_no_desk(
+    make: Make, fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    a = make("a")
+    a.fault = fault
+    assert await a.turns() is Role.OWNER
+    assert await a.turns(1.0) is Role.OWNER
+    assert a.tenure.trouble is None, "it may pass"
+    for _ in range(40):
+        assert await a.turns(1.0) is Role.OWNER
+    assert not a.tenure.is_alone
+    assert str(fault) in str(a.tenure.trouble)
+    a.fault = None
+    await a.turns(1.0)
+    assert a.tenure.trouble is None
+    assert [one.levelname for one in caplog.records].count("WARNING") <= 1, "once when it goes"
+
+
+async def test_who_can_say_nothing_of_itself_takes_a_lapsed_lease_all_the_same(make: Make, database) -> None:
+    a, b = make("a"), make("b")
+    b.fault = SharedStoreError("a table is locked")
+    await a.turns()
+    await b.turns()
+    lapse(database)
+    assert await b.turns(3.1) is Role.OWNER
 
 
 async def test_an_owner_whose_lease_ran_out_goes_on_where_nobody_took_it(make: Make, database) -> None:
@@ -193,3 +227,42 @@ async def test_a_server_that_goes_and_comes_back_costs_the_owner_nothing() -> No
         assert await b.turns(3.0) is Role.STANDBY
         for one in (a, b):
             one.link.drop()
+
+
+@asynccontextmanager
+async def swallowing_words(port: int) -> AsyncIterator[int]:
+    """A pooler that passes on all but wake-ups, and the server's own process ids; gives its port."""
+
+    async def up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            writer.write(data)
+        writer.close()
+
+    handling: set[asyncio.Task[None] | None] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handling.add(asyncio.current_task())
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
+        asking = asyncio.ensure_future(up(reader, server_writer))
+        with suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                head = await server_reader.readexactly(5)
+                body = await server_reader.readexactly(int.from_bytes(head[1:]) - 4)
+                if head[:1] != b"A":
+                    writer.write(head + body)
+        writer.close()
+        await asking
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        await asyncio.gather(*filter(None, handling))
+
+
+async def test_one_whose_pooler_keeps_the_wake_ups_to_itself_owns_its_desk(database: Database) -> None:
+    async with swallowing_words(database.cluster.port) as port:
+        url = database.url.replace(f":{database.cluster.port}/", f":{port}/") + "?sslmode=disable"
+        a = One(Address(url), "a")
+        assert await a.turns() is Role.OWNER
+        assert a.tenure.error is None
+        a.link.drop()
