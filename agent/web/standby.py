@@ -27,11 +27,12 @@ ANY_METHOD = ("GET", "POST", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who owns the desk, as far as is known."""
+    """Who owns the desk, as far as is known; `trouble` says why that is not known now."""
 
     desk: str
     name: str | None = None
     url: str | None = None
+    trouble: str | None = None
 
 
 class Standing:
@@ -68,11 +69,13 @@ class Standing:
         where = f" at {owner.url}" if owner.url else ""
         return problem(
             503,
-            f"This agent stands by: {owner.name or 'nobody'} owns the desk {owner.desk}{where}.",
+            f"This agent stands by: {owner.name or 'nobody'} owns the desk {owner.desk}{where}."
+            + (f" It could not take over now: {owner.trouble}." if owner.trouble else ""),
             code=CODE,
             desk=owner.desk,
             owner=owner.name,
             url=owner.url,
+            trouble=owner.trouble,
         )
 
 
