@@ -1,4 +1,4 @@
-"""The banner before two agents of one desk, in a real browser."""
+"""The banner and the page before two agents of one desk, in a real browser."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ class Pair:
     other: str
     origin: str
     browser: Browser
+    config: Path
     leaving: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def banner(self, src: str) -> Locator:
@@ -84,7 +85,7 @@ async def pair(database: Database, tmp_path: Path, browser: Browser) -> AsyncIte
         files[-1].parent.mkdir()
         files[-1].write_text(CONFIG.format(name=name, port=port, origin=origin, url=database.url))
         files[-1].chmod(0o600)
-    pair = Pair(urls[0], urls[1], origin, browser)
+    pair = Pair(urls[0], urls[1], origin, browser, files[0])
     async with pair.leaving:
         await pair.leaving.enter_async_context(serving(load(files[0], {}), SystemClock()))
         async with serving(load(files[1], {}), SystemClock()):
@@ -118,3 +119,19 @@ async def test_the_one_that_stands_by_may_come_first(pair: Pair) -> None:
     banner = await pair.banner(f"{pair.other} {pair.owner}")
     await expect(banner.locator(".headline")).to_have_text("Broker login needed", timeout=PATIENCE_MS)
     assert await banner.evaluate("banner => banner.via") == "stream"
+
+
+async def test_the_page_of_one_that_gave_the_desk_away_leads_to_the_other(pair: Pair) -> None:
+    page = await pair.browser.new_page()
+    await page.goto(pair.owner + "/")
+    headline = page.locator("#headline")
+    await expect(headline).to_have_text("Broker login needed", timeout=PATIENCE_MS)
+    await pair.leaving.aclose()
+    async with serving(load(pair.config, {}), SystemClock()):
+        await expect(headline).to_have_text("Another agent has the desk", timeout=PATIENCE_MS)
+        await expect(page.locator("#message")).to_contain_text("two owns the desk main", timeout=PATIENCE_MS)
+        link = page.get_by_role("link", name="Open two")
+        await expect(link).to_have_attribute("href", f"{pair.other}/", timeout=PATIENCE_MS)
+        await link.click()
+        await expect(page).to_have_url(f"{pair.other}/")
+        await expect(headline).to_have_text("Broker login needed", timeout=PATIENCE_MS)
