@@ -135,3 +135,12 @@ async def test_the_page_of_one_that_gave_the_desk_away_leads_to_the_other(pair: 
         await link.click()
         await expect(page).to_have_url(f"{pair.other}/")
         await expect(headline).to_have_text("Broker login needed", timeout=PATIENCE_MS)
+
+
+async def test_one_that_stands_by_shows_the_fleet_and_no_page_of_its_own(pair: Pair) -> None:
+    page = await pair.browser.new_page()
+    for agent, has_page in ((pair.owner, True), (pair.other, False)):
+        await page.goto(agent + ("/fleet" if has_page else "/"))
+        await expect(page).to_have_url(f"{agent}/fleet")
+        await expect(page.locator("#told")).to_contain_text("2 agents", timeout=PATIENCE_MS)
+        await expect(page.get_by_role("link", name="This agent’s own page")).to_have_count(int(has_page))
