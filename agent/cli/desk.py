@@ -90,7 +90,7 @@ class Desk:
             clock=surface.clock,
             listener=surface.listener.dup(),
             base_url=surface.base_url,
-            owner=lambda: Owner(self._membership.desk, self._membership.owner, self._membership.owner_url),
+            owner=self._owner,
             fleet=self._fleet(),
         )
         await server.start()
@@ -144,6 +144,10 @@ class Desk:
             if server is not None:
                 await server.stop()
         self._blueprint = agent.blueprint
+
+    def _owner(self) -> Owner:
+        known = self._membership
+        return Owner(known.desk, known.owner, known.owner_url, known.trouble())
 
     def _fleet(self) -> Fleet:
         return Fleet(self._surface.clock, self._membership.outlook.view, self._membership.outlook.forget)

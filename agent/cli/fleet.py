@@ -112,7 +112,8 @@ def _line(desk: dict[str, Any], agent: dict[str, Any] | None, width: int, now: d
     severity = "ok" if desk["ended"] else desk["severity"]
     head = click.style(f"{SIGNS[severity]} {plain(desk['desk']):<{width}}", fg=COLORS[severity])
     passed = age(agent["since"], now) if agent is not None else ""
-    said = plain(agent["message"]) if agent is not None else "nobody watches it"
+    nobody = "who watches it cannot be seen from here" if desk["code"] == "UNSEEN" else "nobody watches it"
+    said = plain(agent["message"]) if agent is not None else nobody
     lost = [one["agent"] for one in desk["standbys"] if one["state"] == "silent"]
     more = [f"lost: {', '.join(lost)}"] if lost else []
     if desk["configurations_differ"]:

@@ -29,11 +29,13 @@ class StandsBy(Unreachable):
     """An agent answers at the address, and another one owns its desk.
 
     `desk` is `None` where this user may not hear more, `owner` where nobody owns it, `at` where
-    the owner's address is not known.
+    the owner's address is not known. `trouble` says why it could not take the desk over now.
     """
 
-    def __init__(self, url: str, *, desk: str | None, owner: str | None, at: str | None) -> None:
-        self.url, self.desk, self.owner, self.at = url, desk, owner, at
+    def __init__(
+        self, url: str, *, desk: str | None, owner: str | None, at: str | None, trouble: str | None
+    ) -> None:
+        self.desk, self.owner, self.at, self.trouble = desk, owner, at, trouble
         who = (
             f"{owner or 'nobody'} owns the desk {desk}"
             if desk
@@ -117,7 +119,8 @@ class Reach:
             return
         said = answer.json
         if isinstance(said, dict) and said.get("code") == "STANDBY":
-            raise StandsBy(self.url, desk=said.get("desk"), owner=said.get("owner"), at=said.get("url"))
+            desk, owner, at, trouble = (said.get(name) for name in ("desk", "owner", "url", "trouble"))
+            raise StandsBy(self.url, desk=desk, owner=owner, at=at, trouble=trouble)
 
     def document(self) -> dict[str, Any]:
         """The present document. Raises `Unreachable`, also where the agent stands by and has none."""

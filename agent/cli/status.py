@@ -39,7 +39,7 @@ def status(config: Path, url: str | None, as_json: bool, watch: bool) -> None:
         document = agent.document()
     except StandsBy as error:
         click.echo(_standby(error, as_json))
-        sys.exit(EXIT_UNREACHABLE if error.owner is None else EXIT["ok"])
+        sys.exit(EXIT[_severity(error)])
     except Unreachable as error:
         click.echo(json.dumps({"error": str(error)}) if as_json else f"UNKNOWN: {error}")
         sys.exit(EXIT_UNREACHABLE)
@@ -47,15 +47,24 @@ def status(config: Path, url: str | None, as_json: bool, watch: bool) -> None:
     sys.exit(EXIT[document["severity"]])
 
 
+def _severity(standby: StandsBy) -> str:
+    """Of an agent that does not speak for the desk: well, if another does and this one could take over."""
+    if standby.owner is None:
+        return "unknown"
+    return "ok" if standby.trouble is None else "warning"
+
+
 def _standby(error: StandsBy, as_json: bool) -> str:
-    """Of an agent that is well and does not speak for the desk."""
-    severity = "unknown" if error.owner is None else "ok"
     if as_json:
-        said = {"code": "STANDBY", "severity": severity, "message": str(error)}
-        return json.dumps({**said, "desk": error.desk, "owner": error.owner, "url": error.at})
+        said = {"code": "STANDBY", "severity": _severity(error), "message": str(error)}
+        more = {"desk": error.desk, "owner": error.owner, "url": error.at, "trouble": error.trouble}
+        return json.dumps({**said, **more})
     if error.owner is None:
         return f"UNKNOWN: {error}"
-    return f"STANDBY: {error.owner} owns the desk {error.desk}{f' at {error.at}' if error.at else ''}"
+    where = f" at {error.at}" if error.at else ""
+    if error.trouble is not None:
+        return f"WARNING: stands by and could not take over from {error.owner}{where}: {error.trouble}"
+    return f"STANDBY: {error.owner} owns the desk {error.desk}{where}"
 
 
 def _view(agent: Reach) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ ASKED, FASTEST, SLOWEST = 5, timedelta(milliseconds=500), timedelta(seconds=5)
 
 
 @click.command()
-@click.argument("url")
+@click.argument("urls", metavar="URL...", nargs=-1, required=True)
 @config_option
 @click.option(
     "--token-file",
@@ -47,26 +47,43 @@ ASKED, FASTEST, SLOWEST = 5, timedelta(milliseconds=500), timedelta(seconds=5)
     "--log-format", "log_format", type=click.Choice(["text", "json"]), default="text", help="Of the log."
 )
 def watch(
-    url: str, *, config: Path, token_file: Path | None, after: str, verbose: bool, log_format: Format
+    urls: tuple[str, ...],
+    *,
+    config: Path,
+    token_file: Path | None,
+    after: str,
+    verbose: bool,
+    log_format: Format,
 ) -> None:
-    """Watch the agent at URL from elsewhere, and tell its silence by the notifiers of the file."""
+    """Watch the agent at URL from elsewhere, and tell its silence by the notifiers of the file.
+
+    Of several that stand in for each other at one desk, give the addresses of all.
+    """
     token = _token(token_file)
-    blueprint = load(config, overrides=overrides(url, token, _patience(after)))
+    blueprint = load(config, overrides=overrides(urls[0], token, _patience(after), others=urls[1:]))
     if not blueprint.notifiers:
         raise ConfigError(f"{config}: notifiers: there is none to tell; add a [notifiers.NAME] table")
     redactor = set_up_logs(blueprint.secrets, verbose=verbose, form=log_format)
     for warning in blueprint.warnings:
         click.echo(f"warning: {warning}", err=True)
-    if token is not None and _is_overheard(url):
+    if token is not None and any(map(_is_overheard, urls)):
         click.echo("warning: the token goes over http, where others can read it; use https", err=True)
-    asyncio.run(_run(blueprint, redactor, url))
+    asyncio.run(_run(blueprint, redactor, urls))
 
 
-def overrides(url: str, token: str | None, after: timedelta) -> Mapping[tuple[str, ...], Any]:
+def overrides(
+    url: str, token: str | None, after: timedelta, *, others: Sequence[str] = ()
+) -> Mapping[tuple[str, ...], Any]:
     """What takes the place of the file's own: a watcher has this machine and these rules only."""
     ours = tomllib.loads((Path(__file__).parent / "watcher.toml").read_text(encoding="utf-8"))
     every = min(max(after / ASKED, FASTEST), SLOWEST)
-    ours["machines"][MACHINE] |= {"url": url, "token": token, "after": after, "every": every}
+    ours["machines"][MACHINE] |= {
+        "url": url,
+        "others": list(others),
+        "token": token,
+        "after": after,
+        "every": every,
+    }
     none: dict[str, Any] = {"environment": "live", "session": None, "credentials": {}, "server": {}}
     none |= {"deadline": [], "remedy": []}
     return {(key,): value for key, value in (none | ours).items()}
@@ -96,7 +113,7 @@ def _token(file: Path | None) -> str | None:
     return token
 
 
-async def _run(blueprint: Blueprint, redactor: Redactor, url: str) -> None:
+async def _run(blueprint: Blueprint, redactor: Redactor, urls: Sequence[str]) -> None:
     from agent.runtime.agent import Agent
 
     stop = asyncio.Event()
@@ -104,11 +121,14 @@ async def _run(blueprint: Blueprint, redactor: Redactor, url: str) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     systemd = Systemd()
     clock = SystemClock()
-    agent = Agent(blueprint, clock=clock, base_url=url, redactor=redactor, alive=systemd.alive)
+    agent = Agent(blueprint, clock=clock, base_url=urls[0], redactor=redactor, alive=systemd.alive)
     try:
         await agent.start()
-        click.echo(f"openbell watches {url}; it tells " + ", ".join(n.name for n in blueprint.notifiers))
-        systemd.ready(url)
+        click.echo(
+            f"openbell watches {' and '.join(urls)}; it tells "
+            + ", ".join(n.name for n in blueprint.notifiers)
+        )
+        systemd.ready(urls[0])
         await stop.wait()
         systemd.stopping()
     finally:

@@ -20,7 +20,7 @@ from agent.fleet.document import (
     StandbyPart,
     WorstPart,
 )
-from agent.fleet.entries import ENDED, Words, entries, order
+from agent.fleet.entries import ENDED, UNSEEN, Words, entries, order
 from agent.fleet.rows import DESK, FleetRows, LeaseRow, Presence, Role
 from agent.fleet.word import MachineWord
 from agent.health.document import OUTCOMES
@@ -66,7 +66,7 @@ def _composed(
     stale_since: datetime | None,
 ) -> FleetDocument:
     known = {one.resource: one for one in leases}
-    desks = _desks(agents, known, at)
+    desks = _desks(agents, known, at, is_stale=stale_since is not None)
     return FleetDocument(
         **_sums(desks, agents),
         generated_at=at,
@@ -97,20 +97,24 @@ def _sums(desks: tuple[DeskEntry, ...], agents: tuple[AgentEntry, ...]) -> dict[
 
 
 def _desks(
-    agents: Sequence[AgentEntry], leases: Mapping[str, LeaseRow], at: datetime
+    agents: Sequence[AgentEntry], leases: Mapping[str, LeaseRow], at: datetime, *, is_stale: bool
 ) -> tuple[DeskEntry, ...]:
     """The desks, the worst first."""
     by_desk: dict[str, list[AgentEntry]] = defaultdict(list)
     for one in agents:
         by_desk[one.desk].append(one)
-    made = [_desk(name, some, leases.get(DESK + name), at) for name, some in by_desk.items()]
+    made = [
+        _desk(name, some, leases.get(DESK + name), at, is_stale=is_stale) for name, some in by_desk.items()
+    ]
     return tuple(sorted(made, key=lambda one: (one.ended, -one.severity.rank, one.desk)))
 
 
-def _desk(name: str, agents: Sequence[AgentEntry], lease: LeaseRow | None, at: datetime) -> DeskEntry:
+def _desk(
+    name: str, agents: Sequence[AgentEntry], lease: LeaseRow | None, at: datetime, *, is_stale: bool
+) -> DeskEntry:
     owner = _owner(agents, lease, at)
     others = [one for one in agents if one is not owner]
-    severity, code = _answer(owner, others)
+    severity, code = _answer(owner, others, is_stale=is_stale)
     present = [one for one in agents if one.state is not Presence.ENDED]
     return DeskEntry(
         desk=name,
@@ -142,11 +146,17 @@ def _owner(agents: Sequence[AgentEntry], lease: LeaseRow | None, at: datetime) -
     return watching[0] if watching else None
 
 
-def _answer(owner: AgentEntry | None, others: Sequence[AgentEntry]) -> tuple[Severity, str]:
-    """The owner's answer; a desk that has lost who stood by for it is in some danger."""
+def _answer(
+    owner: AgentEntry | None, others: Sequence[AgentEntry], *, is_stale: bool
+) -> tuple[Severity, str]:
+    """The owner's answer; a desk that has lost who stood by for it is in some danger.
+
+    Without the store an agent that has only just come knows of no owner, though there may be one.
+    """
     if owner is None:
-        ended = all(one.state is Presence.ENDED for one in others)
-        return (Severity.OK, ENDED) if ended else (Severity.UNKNOWN, NOBODY)
+        if all(one.state is Presence.ENDED for one in others):
+            return Severity.OK, ENDED
+        return Severity.UNKNOWN, UNSEEN if is_stale else NOBODY
     is_alone = not any(one.state is Presence.HERE for one in others)
     has_lost = any(one.state is Presence.SILENT for one in others)
     if is_alone and has_lost and owner.severity.rank < Severity.WARNING.rank:

@@ -13,6 +13,7 @@ from agent.clock import Clock
 from agent.config.schema import Server
 from agent.store.door import Door
 from agent.web.access import Scope
+from agent.web.banner import Banner
 from agent.web.fleet import Fleet
 from agent.web.guard import CALLER
 from agent.web.page import PageFiles
@@ -26,11 +27,12 @@ ANY_METHOD = ("GET", "POST", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who owns the desk, as far as is known."""
+    """Who owns the desk, as far as is known; `trouble` says why that is not known now."""
 
     desk: str
     name: str | None = None
     url: str | None = None
+    trouble: str | None = None
 
 
 class Standing:
@@ -67,11 +69,13 @@ class Standing:
         where = f" at {owner.url}" if owner.url else ""
         return problem(
             503,
-            f"This agent stands by: {owner.name or 'nobody'} owns the desk {owner.desk}{where}.",
+            f"This agent stands by: {owner.name or 'nobody'} owns the desk {owner.desk}{where}."
+            + (f" It could not take over now: {owner.trouble}." if owner.trouble else ""),
             code=CODE,
             desk=owner.desk,
             owner=owner.name,
             url=owner.url,
+            trouble=owner.trouble,
         )
 
 
@@ -94,7 +98,7 @@ class StandbyServer:
             server, folder=folder, journal=journal, clock=clock, listener=listener, base_url=base_url
         )
         self._fleet = fleet
-        site.add((fleet, PageFiles(), Standing(owner)))
+        site.add((fleet, PageFiles(), Banner(), Standing(owner)))
 
     async def start(self) -> None:
         await self._site.start()

@@ -93,7 +93,7 @@ export interface OpenbellBannerEventMap extends HTMLElementEventMap {
 
 export declare class OpenbellBanner extends HTMLElement {
   static readonly observedAttributes: readonly ["src", "open"];
-  /** The agent's address; that of the module if none is said. An attribute as well. */
+  /** The agent's address, or those of all agents of the desk with spaces between; that of the module if none is said. An attribute as well. */
   src: string;
   /** Whether the details are shown. An attribute as well. */
   open: boolean;

@@ -87,15 +87,22 @@ const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 /**
  * Follow an agent until `signal` ends it: by its event stream, and where that does not get through,
  * by asking with the ETag of the last answer, while the stream is tried again at growing intervals.
+ * Of several that stand in for each other, one that does not answer gives way to the next, at once.
  * A stream by `fetch`, for an `EventSource` cannot bring a token.
  */
-async function follow({ base, token, told, signal }) {
+async function follow({ bases, ...line }) {
   let failures = 0;
-  while (!signal.aborted) {
-    const hasHeard = await listen({ base, token, told, signal });
+  let at = 0;
+  while (!line.signal.aborted) {
+    const hasHeard = await listen({ base: bases[at], ...line });
     failures = hasHeard ? 0 : failures + 1;
-    const pause = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] * (0.75 + Math.random() / 2);
-    await askFor(pause, { base, token, told, signal });
+    const rounds = Math.ceil(failures / bases.length);
+    const pause = RETRY_MS[Math.min(rounds, RETRY_MS.length - 1)] * (0.75 + Math.random() / 2);
+    const isNextFresh = failures % bases.length > 0 || (hasHeard && bases.length > 1);
+    const answers = await askFor(pause, { base: bases[at], ...line }, bases.length > 1);
+    if (answers) continue;
+    at = (at + 1) % bases.length;
+    if (bases.length > 1 && !isNextFresh) await sleep(Math.min(pause, POLL_MS), line.signal);
   }
 }
 
@@ -107,11 +114,11 @@ async function listen({ base, token, told, signal }) {
   let count = 0;
   try {
     const answer = await ask(base, "api/system/events", token, {}, ending);
-    if (!answer.ok) return told.refused(answer.status), false;
+    if (!answer.ok) return told.refused(answer.status, await standby(answer), base), false;
     for await (const { name, text } of events(answer.body)) {
       clearTimeout(silence);
       silence = setTimeout(() => silent.abort(), SILENCE_MS);
-      if (name === "document") told.document(JSON.parse(text), "stream", count++ > 0);
+      if (name === "document") told.document(JSON.parse(text), "stream", count++ > 0, base);
       if (name === "refresh") told.refresh(JSON.parse(text));
     }
   } catch {
@@ -141,19 +148,29 @@ async function* events(body) {
   }
 }
 
-/** Ask again and again for a while; an agent that is back is listened to at once. */
-async function askFor(pause, { base, token, told, signal }) {
+/** Who owns the desk, in the words of an agent that stands by; empty from any other. */
+async function standby(answer) {
+  const said = answer.status === 503 ? await answer.json().catch(() => null) : null;
+  return said?.code === "STANDBY" ? String(said.detail) : "";
+}
+
+/**
+ * Ask again and again for a while; an agent that is back is listened to at once, and one that is
+ * silent is left at once where there are others. Whether it answers.
+ */
+async function askFor(pause, { base, token, told, signal }, hasOthers) {
   const end = performance.now() + pause;
   const known = { etag: null };
   let wasSilent = false;
   while (!signal.aborted) {
     const answers = await poll({ base, token, told, signal, known });
-    if (answers && wasSilent) return;
+    if (answers ? wasSilent : hasOthers) return answers;
     wasSilent = !answers;
     const left = end - performance.now();
-    if (left <= 0) return;
+    if (left <= 0) return answers;
     await sleep(Math.min(left, POLL_MS), signal);
   }
+  return false;
 }
 
 async function poll({ base, token, told, signal, known }) {
@@ -162,8 +179,8 @@ async function poll({ base, token, told, signal, known }) {
   try {
     const answer = await ask(base, "api/system/health", token, headers, ending);
     if (answer.status === 304) return true;
-    if (!answer.ok) return told.refused(answer.status), false;
-    told.document(await answer.json(), "poll", false);
+    if (!answer.ok) return told.refused(answer.status, await standby(answer), base), false;
+    told.document(await answer.json(), "poll", false, base);
     known.etag = answer.headers.get("ETag");
     return true;
   } catch {
@@ -383,6 +400,8 @@ class OpenbellBanner extends HTMLElement {
   #contact = "none";
   #via = null;
   #refusal = 0;
+  #standby = "";
+  #speaker = null;
   #began = 0;
   #token = null;
   #life = null;
@@ -400,7 +419,7 @@ class OpenbellBanner extends HTMLElement {
     root.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
   }
 
-  /** The agent's address; that of this module if none is said. */
+  /** The agent's address, or those of all agents of the desk, with spaces between; that of this module if none is said. */
   get src() {
     return this.getAttribute("src") ?? new URL(".", import.meta.url).href;
   }
@@ -479,18 +498,19 @@ class OpenbellBanner extends HTMLElement {
 
   // -- hearing --
 
-  get #base() {
-    const url = new URL(this.src, document.baseURI);
-    return new URL(url.pathname.endsWith("/") ? url : `${url.origin}${url.pathname}/`);
+  get #bases() {
+    const urls = this.src.trim().split(/\s+/).map((address) => new URL(address, document.baseURI));
+    return urls.map((url) => new URL(url.pathname.endsWith("/") ? url : `${url.origin}${url.pathname}/`));
   }
 
   /** Begin with an agent of which nothing is known yet. */
   #start() {
     if (!this.#life) return;
     this.#clock = new AgentClock();
-    Object.assign(this.#parts.page, { href: this.#base.href });
+    this.#speaker = this.#bases[0].href;
+    Object.assign(this.#parts.page, { href: this.#speaker });
     [this.#health, this.#validUntil, this.#contact, this.#via] = [null, NaN, "none", null];
-    [this.#refusal, this.#began] = [0, performance.now()];
+    [this.#refusal, this.#standby, this.#began] = [0, "", performance.now()];
     this.#listenAnew();
     this.#draw();
   }
@@ -502,11 +522,11 @@ class OpenbellBanner extends HTMLElement {
     const { signal } = this.#hearing;
     const only = (tell) => (...words) => signal.aborted || tell(...words);
     const told = {
-      document: only((health, via, fresh) => this.#take(health, via, fresh)),
+      document: only((health, via, fresh, base) => this.#take(health, via, fresh, base)),
       refresh: only((stamps) => this.#refresh(stamps)),
-      refused: only((status) => (this.#refusal = status)),
+      refused: only((status, standby, base) => this.#refused(status, standby, base)),
     };
-    follow({ base: this.#base, token: this.#token, told, signal });
+    follow({ bases: this.#bases, token: this.#token, told, signal });
   }
 
   /** A page that nobody sees holds no connection; one that is seen again says at once what it knows. */
@@ -516,9 +536,10 @@ class OpenbellBanner extends HTMLElement {
     this.#listenAnew();
   }
 
-  #take(health, via, fresh) {
+  #take(health, via, fresh, base) {
     this.#clock.learn(Date.parse(health.generated_at), fresh);
-    [this.#health, this.#via, this.#refusal] = [health, via, 0];
+    [this.#health, this.#via, this.#refusal, this.#standby] = [health, via, 0, ""];
+    this.#speaker = this.#parts.page.href = base.href;
     this.#validUntil = Date.parse(health.valid_until);
     this.#contact = this.#judged();
     this.#draw();
@@ -530,9 +551,20 @@ class OpenbellBanner extends HTMLElement {
     this.#tick();
   }
 
+  /** One that gave the desk away has taken back what it said. */
+  #refused(status, standby, base) {
+    [this.#refusal, this.#standby] = [status, standby];
+    if (!standby) return;
+    if (base.href === this.#speaker) this.#validUntil = NaN;
+    this.#contact = this.#judged();
+    if (this.#contact === "lost") this.#draw();
+  }
+
   #judged() {
     if (this.#health) return this.#clock.now() <= this.#validUntil ? "live" : "lost";
-    return this.#refusal || performance.now() - this.#began > PATIENCE_MS ? "lost" : "none";
+    const mayOthersKnow = this.#standby && this.#bases.length > 1;
+    const isRefused = this.#refusal && !mayOthersKnow;
+    return isRefused || performance.now() - this.#began > PATIENCE_MS ? "lost" : "none";
   }
 
   /** Once a second, seen or not: the times, and whether the agent may still be believed. */
@@ -586,6 +618,9 @@ class OpenbellBanner extends HTMLElement {
     if (this.#refusal === 401) {
       return { ...lost, headline: "Not allowed to read", message: "The agent wants a token of the scope read." };
     }
+    if (this.#standby) {
+      return { ...lost, sign: "waiting", headline: "Another agent has the desk", message: this.#standby };
+    }
     if (!this.#health) {
       return { ...lost, headline: "The agent does not answer", message: "This banner keeps trying by itself." };
     }
@@ -608,7 +643,7 @@ class OpenbellBanner extends HTMLElement {
   /** An address of the agent's; `null` for one that a page may not lead to. */
   #address(href) {
     try {
-      const url = new URL(href.replace(/^\/(?!\/)/, ""), this.#base);
+      const url = new URL(href.replace(/^\/(?!\/)/, ""), this.#speaker);
       return ["http:", "https:"].includes(url.protocol) ? url : null;
     } catch {
       return null;

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 import type { BannerChange, OpenbellBanner } from "./banner";
 
 interface Props {
-  /** The agent's address. */
+  /** The agent's address; of a pair both, with a space between. */
   agent: string;
   /** A token of the scope `read`, for an agent that wants one. */
   token?: string;
@@ -10,12 +10,20 @@ interface Props {
   onDesk?: (desk: BannerChange) => void;
 }
 
+/** The module, from the first agent that has it: one that stands by has it as well. */
+async function loadFrom(agents: string[]) {
+  for (const agent of agents) {
+    const loaded = await import(/* @vite-ignore */ new URL("/banner.js", agent).href).catch(() => null);
+    if (loaded) return;
+  }
+}
+
 /** The desk's answer. The module is the agent's own, so it fits the agent's version. */
 export function DeskBanner({ agent, token, onDesk }: Props) {
   const banner = useRef<OpenbellBanner>(null);
 
   useEffect(() => {
-    import(/* @vite-ignore */ new URL("/banner.js", agent).href).catch(() => undefined);
+    void loadFrom(agent.split(" "));
   }, [agent]);
 
   useEffect(() => {

@@ -70,10 +70,24 @@ def _why(error: Exception) -> str:
     return os.strerror(number) if number is not None and number > 0 else type(error).__name__
 
 
+def _standing_by(body: bytes) -> str:
+    """What one that stands by says of it; empty from any other."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(said, dict) or said.get("code") != "STANDBY":
+        return ""
+    owner = said.get("owner")
+    return f"it stands by, and {owner} has the desk" if isinstance(owner, str) else "it stands by"
+
+
 def read(status: int, body: bytes, now: datetime) -> Word | Fault:
     """A document as a word seen now, or what the answer is instead. Pure."""
     if status in (401, 403):
         return Fault(Reason.REFUSED, f"it answers {status}; give its read token")
+    if status == 503 and (owner := _standing_by(body)):
+        return Fault(Reason.NO_ANSWER, owner)
     if status in _IN_BETWEEN:
         return Fault(Reason.NO_ANSWER, f"what answers for it says {status}")
     if status != 200:

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.api import Context, Report
 from plugins.feed.peer.asking import ask, read
-from plugins.feed.peer.hearing import Fault, Hearing, Judgement, Patience, State, hear, judge
+from plugins.feed.peer.hearing import Fault, Hearing, Judgement, Patience, State, Word, hear, judge
 from plugins.feed.peer.settings import PeerSettings
 
 KEY = "hearing"
@@ -22,19 +22,34 @@ class Peer:
         self._settings = settings
         self._context = context
         self._patience = Patience(settings.after, settings.before_open)
+        self._speaker = settings.url
         self._hearing: Hearing | None = None
         self._told: State | None = None
 
     async def probe(self) -> Report:
         """Ask once."""
-        token = self._settings.token
-        said = await ask(self._context.http, self._settings.url, token.get_secret_value() if token else None)
-        now = self._context.clock.now()
-        answer = said if isinstance(said, Fault) else read(*said, now)
+        answer, now = await self._ask(), self._context.clock.now()
         known = self._hearing or self._kept() or Hearing(since=now, tried_at=now)
         self._hearing = hear(known, answer, now, self._patience)
         self._context.store.put(KEY, _KEPT.dump_json(self._hearing).decode())
         return self._report(self._hearing, judge(self._hearing, now, self._patience), now)
+
+    async def _ask(self) -> Word | Fault:
+        """The word of whoever has the desk, first of the one that had it last."""
+        token = self._settings.token.get_secret_value() if self._settings.token else None
+        addresses = (self._settings.url, *self._settings.others)
+        faults: dict[str, Fault] = {}
+        for url in sorted(addresses, key=lambda one: one != self._speaker):
+            said = await ask(self._context.http, url, token)
+            answer = said if isinstance(said, Fault) else read(*said, self._context.clock.now())
+            if isinstance(answer, Word):
+                self._speaker = url
+                return answer
+            faults[url] = answer
+        first = faults[self._speaker]
+        if len(faults) == 1:
+            return first
+        return Fault(first.reason, "; ".join(f"{url}: {fault.text}" for url, fault in faults.items()))
 
     def _log_edge(self, state: State, message: str) -> None:
         if state is not self._told:
@@ -54,7 +69,7 @@ class Peer:
     def _report(self, hearing: Hearing, judged: Judgement, now: datetime) -> Report:
         word = hearing.word
         said = {"code": word.code, "stamp": word.stamp.isoformat()} if word is not None else {}
-        message = _message(self._settings.url, hearing, judged)
+        message = _message(self._speaker, hearing, judged)
         self._log_edge(judged.state, message)
         return Report(
             state=judged.state,
@@ -62,7 +77,7 @@ class Peer:
             observed_at=now,
             message=message,
             next_change_at=judged.next_at,
-            attributes={"url": self._settings.url, **said},
+            attributes={"url": self._speaker, **said},
         )
 
 

@@ -16,6 +16,8 @@ class PeerSettings(Settings):
 
     url: str
     """The other agent's address, as `https://desk.example`."""
+    others: tuple[str, ...] = ()
+    """Of a pair, the addresses of those that stand in for it: whoever has the desk is listened to."""
     token: SecretText | None = None
     """Its read token; an agent that answers on loopback only wants none."""
     after: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(hours=1))] = timedelta(seconds=30)
@@ -26,11 +28,21 @@ class PeerSettings(Settings):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("expected an address such as https://desk.example or http://10.0.0.5:8000")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("a password in the address is seen by everybody: give the agent's read token")
-        if parts.query or parts.fragment:
-            raise ValueError("expected the agent's own address, with nothing behind a ? or #")
-        return url.rstrip("/")
+        return _address(url)
+
+    @field_validator("others")
+    @classmethod
+    def _are_addresses(cls, others: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_address(url) for url in others)
+
+
+def _address(url: str) -> str:
+    """The address as it is asked. Raises `ValueError` for what is none."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected an address such as https://desk.example or http://10.0.0.5:8000")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a password in the address is seen by everybody: give the agent's read token")
+    if parts.query or parts.fragment:
+        raise ValueError("expected the agent's own address, with nothing behind a ? or #")
+    return url.rstrip("/")

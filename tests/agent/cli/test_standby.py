@@ -55,6 +55,7 @@ class Pair:
     other: Path
     owner_url: str
     other_url: str
+    database: Database
     leaving: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def says(self, *words: str) -> Result:
@@ -81,7 +82,7 @@ def written(folder: Path, name: str, url: str) -> tuple[Path, str]:
 async def pair(database: Database, tmp_path: Path) -> AsyncIterator[Pair]:
     one, one_url = written(tmp_path, "one", database.url)
     two, two_url = written(tmp_path, "two", database.url)
-    pair = Pair(one, two, one_url, two_url)
+    pair = Pair(one, two, one_url, two_url, database)
     async with pair.leaving:
         await pair.leaving.enter_async_context(serving(load(one, {}), SystemClock()))
         async with serving(load(two, {}), SystemClock()):
@@ -132,3 +133,21 @@ async def test_after_a_takeover_it_speaks_for_the_desk(pair: Pair) -> None:
         while (result := await pair.says("status")).exit_code != 2:
             await asyncio.sleep(0.05)
     assert "AUTH_REQUIRED" in result.output
+
+
+async def test_one_that_could_not_take_over_is_a_warning_and_says_why(
+    pair: Pair,
+) -> None:
+    await pair.said(0, "status")
+    name = pair.database.name
+    with pair.database.cluster.admin() as connection:
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        try:
+            ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            connection.execute(ending, (name,))
+            result = await pair.said(1, "status")
+        finally:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    head = f"WARNING: stands by and could not take over from one at {pair.owner_url}: "
+    assert result.output.startswith(head)
+    assert f"/{name}: " in result.output

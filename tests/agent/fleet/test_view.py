@@ -166,6 +166,14 @@ def test_a_desk_that_nobody_watches_says_so(fleet: PaperFleet) -> None:
     assert (desk.owner, desk.code, desk.severity, desk.ended) == (None, "DESK_UNWATCHED", "unknown", False)
 
 
+def test_one_that_has_only_just_come_and_sees_no_store_does_not_say_that_nobody_watches(
+    fleet: PaperFleet,
+) -> None:
+    fleet.enter("mumbai-2", "mumbai", None, role=Role.STANDBY)
+    [desk] = fleet.view(me="mumbai-2", stale_since=NOON).desks
+    assert (desk.owner, desk.code, desk.severity) == (None, "UNSEEN", "unknown")
+
+
 def test_a_desk_all_of_whose_agents_were_stopped_is_ended(fleet: PaperFleet) -> None:
     fleet.enter("mumbai-1", "mumbai", STALE, ended_at=NOON)
     assert (fleet.desk("mumbai").ended, fleet.desk("mumbai").severity) == (True, "ok")

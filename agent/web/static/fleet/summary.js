@@ -73,6 +73,7 @@ function drawFoot() {
   part("backlog").hidden = backlog.waiting === 0;
   if (Number.isNaN(oldest)) stopSaying(part("backlog"), `${words}.`);
   else keepSaying(part("backlog"), () => `${words}, the oldest for ${duration(agentNow() - oldest)}.`);
+  part("own").hidden = fleet.agents.get(teller)?.role === "standby"; // it has none of its own
   const agents = [...fleet.agents.values()].filter((one) => one.state === "here").length;
   show(part("told"), `Told by ${teller}, which hears of ${plural(agents, "agent")}, itself included.`);
 }

@@ -59,15 +59,22 @@ function lostAnswer() {
       urgent: false,
     };
   }
+  const last = { since: anchor.agent, sinceWords: "last heard" };
+  if (desk.elsewhere) return { ...lost, ...last, ...elsewhere(desk.elsewhere) };
   return {
     ...lost,
+    ...last,
     headline: "Out of contact",
     message:
       `Nothing has been heard from the agent, so nothing on this page is to be trusted now. ` +
       `Its last answer was ${desk.health.code}: ${headline(desk.health.code).toLowerCase()}.`,
-    since: anchor.agent,
-    sinceWords: "last heard",
   };
+}
+
+/** This agent stands by: who has the desk, and the way there; to the fleet where it is not known. */
+function elsewhere({ detail, owner, url }) {
+  const action = { kind: "elsewhere", label: url ? `Open ${owner}` : "See the fleet", method: "GET", href: url ?? "/fleet" };
+  return { headline: "Another agent has the desk", message: detail, action };
 }
 
 function drawSince({ since, sinceWords }) {

@@ -37,9 +37,19 @@ async function lose(stream) {
   if (part("outcome").textContent === TRYING) say(part("outcome"), "It does not answer yet.");
   const pause = RETRY_MS[Math.min(listening.failures, RETRY_MS.length - 1)];
   listening.failures += 1;
-  if (isRefused) await renewSession();
+  if (isRefused) await Promise.all([renewSession(), learnOwner()]);
   clearTimeout(listening.retry);
   listening.retry = setTimeout(listen, pause * (0.75 + Math.random() / 2));
+}
+
+/** One that stands by has taken back what it said, and knows who has the desk. */
+async function learnOwner() {
+  const answer = await fetch("/api/system/health").catch(() => null);
+  const said = answer?.status === 503 ? await answer.json().catch(() => null) : null;
+  if (said?.code !== "STANDBY") return;
+  Object.assign(desk, { elsewhere: said, validUntil: NaN });
+  judgeContact();
+  listening.draw();
 }
 
 function take(told, isFresh) {
@@ -48,6 +58,7 @@ function take(told, isFresh) {
   learnTime(Date.parse(told.generated_at), isFresh);
   const isNews = told.revision !== desk.health?.revision;
   desk.health = told;
+  desk.elsewhere = null;
   desk.validUntil = Date.parse(told.valid_until);
   const market = Object.values(told.machines).find((machine) => machine.role === "market");
   useZone(market?.attributes.zone ?? told.market?.calendar?.zone);
