@@ -197,9 +197,10 @@ class Membership:
                 await self.shipper.drain()
         with suppress(SharedStoreError):
             await self.tenure.give_up()
-        with suppress(SharedStoreError):
-            async with self._steady.use(PARTING_S) as connection:
-                await self.presence.end(connection, self.member)
+        if self.tenure.error is None:
+            with suppress(SharedStoreError):
+                async with self._steady.use(PARTING_S) as connection:
+                    await self.presence.end(connection, self.member)
         await self._close()
 
     async def _close(self) -> None:
