@@ -102,4 +102,4 @@ async def test_eight_takers_are_never_two_owners_in_one_epoch(connections, seed)
 
     await asyncio.gather(*(live(f"agent-{number}") for number in range(8)))
     assert all(len(owners) == 1 for owners in held.values())
-    assert len(held) > 8
+    assert len(held) >= 8, "it has changed hands"
