@@ -153,12 +153,9 @@ class Campaign:
     async def with_failing(self, calls: str, error: str, first: int, last: int) -> None:
         """A life in which the `first` to the `last` of some calls fail; it goes on, and ends in order.
 
-        It outlasts the spell: what is in memory alone at its end is lost. One that cannot even be
-        started ends at once, and counts for none.
+        One that cannot even be started ends at once, and counts for none.
         """
-        code = await self._live(
-            changes=CHANGES + last, trace=_inject(calls, f"error={error}", f"{first}..{last}")
-        )
+        code = await self._live(trace=_inject(calls, f"error={error}", f"{first}..{last}"))
         assert code in (0, 1), f"{error} at {first} to {last} of {calls} ended a life with {code}"
         self.hits[error] += code == 0
 

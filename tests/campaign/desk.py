@@ -37,6 +37,9 @@ from agent.testing import notifier_context
 from plugins.notifiers.webhook.notifier import WebhookNotifier
 from plugins.notifiers.webhook.settings import WebhookSettings
 
+SPELL = 100
+"""A disk of the campaign fails no more often than this in a row."""
+
 PACE = 20
 """The desk lives so many times faster than the wall, that pauses are short."""
 
@@ -196,7 +199,16 @@ class Desk:
             await self.clock.sleep(0.2)
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+        await self._outlast_the_disk()
         await self.journal.close()
+
+    async def _outlast_the_disk(self) -> None:
+        """A run that ends while its disk fails loses what is in memory alone: go on until it works."""
+        for _ in range(SPELL):
+            done: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+            self.journal.append(Entry(values=(("campaign:last", "word"),), written=done.set_result))
+            if await done is None:
+                return
 
 
 def _say(line: str) -> None:
