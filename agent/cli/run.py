@@ -6,8 +6,8 @@ import asyncio
 import errno
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -87,19 +87,44 @@ async def _run(
 ) -> None:
     from agent.runtime.reloading import Reloads
 
-    stop, reloads = asyncio.Event(), Reloads(again)
+    ending, reloads = Ending(), Reloads(again)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, ending.ask)
     loop.add_signal_handler(signal.SIGHUP, reloads.asked.set)
     systemd = Systemd()
-    async with serving(
-        blueprint, clock, redactor, reloads, alive=systemd.alive, failed=stop.set
-    ) as addresses:
-        click.echo("openbell is ready: " + ", ".join(addresses))
-        systemd.ready(addresses[0])
-        await stop.wait()
-        systemd.stopping()
+    with ending.of_start():
+        async with serving(
+            blueprint, clock, redactor, reloads, alive=systemd.alive, failed=ending.asked.set
+        ) as addresses:
+            ending.has_started = True
+            click.echo("openbell is ready: " + ", ".join(addresses))
+            systemd.ready(addresses[0])
+            await ending.asked.wait()
+            systemd.stopping()
+
+
+class Ending:
+    """A person wants the agent to end. One that is still starting may wait for a database, and stops to."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.has_started = False
+        self._starting = asyncio.current_task()
+
+    def ask(self) -> None:
+        if not self.has_started and not self.asked.is_set() and self._starting is not None:
+            self._starting.cancel()
+        self.asked.set()
+
+    @contextmanager
+    def of_start(self) -> Iterator[None]:
+        """What `ask` cancels, and nothing else, ends in peace."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.has_started or not self.asked.is_set():
+                raise
 
 
 @asynccontextmanager

@@ -179,3 +179,19 @@ async def test_an_address_where_nobody_listens_is_said_and_waited_for_without_th
     assert clean(text + fleet + out.decode() + err.decode())
     for file in (tmp_path / "data").iterdir():
         assert clean(file.read_bytes().decode("latin-1")), file.name
+
+
+async def test_one_that_waits_for_the_store_at_its_start_ends_when_it_is_told_to(
+    database: Database, tmp_path: Path
+) -> None:
+    config, _ = configured(tmp_path, database.url)
+    waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'openbell.meta'::regclass"
+    with database.admin() as admin, database.admin() as observer, admin.transaction():
+        admin.execute("LOCK TABLE openbell.meta IN ACCESS EXCLUSIVE MODE")
+        async with started(config) as process, asyncio.timeout(20):
+            while observer.execute(waiting).fetchone() is None:
+                await asyncio.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            out, err = await process.communicate()
+    assert (process.returncode, out) == (0, b""), err.decode()
+    assert b"Traceback" not in err

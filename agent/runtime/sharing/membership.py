@@ -195,9 +195,10 @@ class Membership:
                 await self.shipper.drain()
         with suppress(SharedStoreError):
             await self.tenure.give_up()
-        with suppress(SharedStoreError):
-            async with self._steady.use(PARTING_S) as connection:
-                await self.presence.end(connection, self.member)
+        if self.tenure.error is None:
+            with suppress(SharedStoreError):
+                async with self._steady.use(PARTING_S) as connection:
+                    await self.presence.end(connection, self.member)
         await self._close()
 
     async def _close(self) -> None:
@@ -363,7 +364,9 @@ class Membership:
             await self.tenure.give_up()
 
     async def has_standby(self) -> bool:
-        """Whether another agent of the desk is there to take over."""
+        """Whether another agent of the desk is there to take over, as far as can be heard."""
+        if self.tenure.error is not None:
+            return False
         with suppress(SharedStoreError):
             async with self._steady.use(PARTING_S) as connection:
                 return await has_standby(connection, self.member)
