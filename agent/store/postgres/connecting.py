@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from agent.store.postgres.address import Address
-from agent.store.postgres.troubles import SharedStoreError, explain, silent, too_old
+from agent.store.postgres.troubles import SharedStoreError, explain, silent, too_old, unreadable
 
 __all__ = ["Address", "Connection", "SharedStoreError", "connect", "explain", "speaking", "writing"]
 
@@ -94,7 +94,11 @@ async def connect(address: Address, *, timeout_s: float = CONNECT_S) -> Connecti
     except (psycopg.Error, OSError) as error:
         raise explain(address, error) from error
     connection.address = address
-    if (problem := too_old(address, connection.info.server_version)) is not None:
+    told = connection.info.parameter_status
+    problem = too_old(address, connection.info.server_version) or unreadable(
+        address, told("DateStyle"), told("IntervalStyle")
+    )
+    if problem is not None:
         await connection.close()
         raise problem
     await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)

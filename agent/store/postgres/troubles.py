@@ -134,6 +134,7 @@ _TROUBLES = (
             "SSL SYSCALL",
             "could not (receive|send) data",
         ),
+        ("57P05",),
     ),
     _Trouble(
         "the tables are not there; start an agent that may create them",
@@ -170,6 +171,21 @@ def too_old(address: Address, version: int) -> SharedStoreError | None:
         return None
     return SharedStoreError(
         f"{address.place}: the server is PostgreSQL {version // 10_000}; it must be {OLDEST} or newer",
+        lasting=True,
+    )
+
+
+def unreadable(address: Address, dates: str | None, spans: str | None) -> SharedStoreError | None:
+    """Instants or durations in a way of writing that the driver does not read; `None`: it is not told."""
+    if dates is not None and not dates.startswith("ISO"):
+        found, wanted = f"dates as {dates}", "datestyle = 'ISO'"
+    elif spans is not None and spans != "postgres":
+        found, wanted = f"durations as {spans}", "intervalstyle = 'postgres'"
+    else:
+        return None
+    return SharedStoreError(
+        f"{address.place}: the server writes {found} for this user; let the owner of the database run: "
+        f"ALTER ROLE … SET {wanted}, or ALTER DATABASE … SET {wanted}",
         lasting=True,
     )
 

@@ -416,3 +416,51 @@ async def test_without_the_store_only_the_former_owner_begins(make: Make, name: 
         await eventually(lambda: again.tenure.role is Role.OWNER)
         await again.owned()
         await again.end()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "default_transaction_isolation = 'serializable'",
+        "search_path = ''",
+        "statement_timeout = '200ms'",
+        "standard_conforming_strings = off",
+        "timezone = 'Asia/Kolkata'",
+    ],
+)
+async def test_a_desk_changes_hands_whatever_the_database_is_set_to(
+    make: Make, empty_database: Database, setting: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with empty_database.admin() as connection:
+        connection.execute(f"ALTER DATABASE {empty_database.name} SET {setting}")
+    a, b = make(empty_database.url, "a"), make(empty_database.url, "b")
+    await a.begin()
+    await a.owned()
+    await b.begin()
+    first = Runs(a)
+    a.journal.append(Entry(letters=(letter(),), values=((SILENCES, "[1]"),)))
+    await eventually(lambda: first.sent == ["n.desk"])
+    assert [one.created_at for one in await a.journal.letters()] == [NOON]
+    assert {one.name for one in (await a.outlook.view.present()).document.agents} == {"a", "b"}
+    await a.parted()
+    await b.owned()
+    second = Runs(b)
+    await eventually(lambda: second.sent == ["n.desk"])
+    assert b.journal.value(SILENCES) == "[1]"
+    assert [one.message for one in caplog.records if one.levelname == "WARNING"] == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("datestyle = 'German'", "dates as German, DMY for this user; .* SET datestyle = 'ISO'"),
+        ("intervalstyle = 'iso_8601'", "durations as iso_8601 for .* SET intervalstyle = 'postgres'"),
+    ],
+)
+async def test_instants_that_cannot_be_read_keep_the_agent_from_starting_and_are_explained(
+    make: Make, empty_database: Database, setting: str, said: str
+) -> None:
+    with empty_database.admin() as connection:
+        connection.execute(f"ALTER DATABASE {empty_database.name} SET {setting}")
+    with pytest.raises(StoreError, match=said):
+        await make(empty_database.url, "a").begin()
