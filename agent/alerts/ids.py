@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -65,15 +66,22 @@ class RandomIds:
 RANDOM = RandomIds()
 
 
+def _first_era() -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class DerivedIds:
     """The same for the same event of a desk, in whichever agent.
 
     An incident's id has its forerunner's in it, and a notice's its number, so none comes twice. The day is in
     both for the sake of an agent that goes on from a snapshot of another day, and tells other things anew.
+    For the same reason there are eras: after a backup was put back, what is told next had its number before,
+    and was something else.
     """
 
     desk: str
+    era: Callable[[], int] = _first_era
 
     def incident(self, former: str | None, code: str, group: str | None, now: datetime) -> str:
         return self._of("incident", former, _day(now), code, group)
@@ -94,7 +102,7 @@ class DerivedIds:
         return self._of("reminder", *key, opens_at.astimezone(UTC).isoformat(), left.total_seconds())
 
     def _of(self, *what: str | float | None) -> str:
-        return hashlib.sha256(json.dumps([self.desk, *what]).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps([self.desk, self.era(), *what]).encode()).hexdigest()[:32]
 
 
 def _day(now: datetime) -> str:

@@ -55,6 +55,8 @@ KNOWN_KEY = "sharing:known"
 """The epoch as of which this folder knows all of the desk."""
 ANOTHERS = -1
 """Another agent has owned the desk, and it knows more."""
+ERA = 1_000_000
+"""By so much the epochs are raised where a backup is put back, as the manual says."""
 START_PATIENCE_S = 5.0
 """So long is the shared store waited for at the start; the agent then begins without it."""
 AGAIN_S = 0.25
@@ -96,7 +98,7 @@ class Membership:
         self._held: Held | None = None
         self._supervisor = Supervisor(clock)
         self.has_begun = False
-        self.ids: Ids = DerivedIds(self.desk)
+        self.ids: Ids = self._ids(self.desk)
         """With what the desk's agents have in common, once it is ours."""
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
         self._history = SharedHistory(self.address, self.desk)
@@ -236,8 +238,11 @@ class Membership:
                 has_said_so = True
                 await self._clock.sleep(AGAIN_S)
             else:
-                self.ids = DerivedIds(f"{self.desk}/{self._salt()}")
+                self.ids = self._ids(f"{self.desk}/{self._salt()}")
                 return
+
+    def _ids(self, desk: str) -> Ids:
+        return DerivedIds(desk, era=lambda: self.local.epoch // ERA)
 
     def _salt(self) -> str:
         """What makes the ids of a desk its own: another desk of the name, in a store that was emptied,

@@ -36,6 +36,12 @@ def test_another_incident_has_another_id(desk, former, code, group, at) -> None:
     assert DerivedIds(desk).incident(former, code, group, at) != IDS.incident("i", "C", "g", NOON)
 
 
+def test_after_a_backup_was_put_back_the_same_number_is_of_another_event() -> None:
+    later = DerivedIds("mumbai", era=lambda: 1)
+    assert later.incident("i", "C", "g", NOON) != IDS.incident("i", "C", "g", NOON)
+    assert later.notice(TALE, NOON) != IDS.notice(TALE, NOON)
+
+
 @pytest.mark.parametrize(
     "other",
     [
