@@ -69,7 +69,10 @@ async def put_late(connection: Connection, member: Member, parcel: Parcel, *, is
 
 @dataclass(frozen=True, slots=True)
 class _Lander:
-    """Writes rows of one epoch; `is_careful`: one by one, and gives up those that cannot be written."""
+    """Writes rows of one epoch; `is_careful`: by halves, and gives up those that cannot be written.
+
+    One by one, a batch with a single bad row would take longer than a transaction may.
+    """
 
     connection: Connection
     member: Member
@@ -83,14 +86,18 @@ class _Lander:
             return []
         if not self.is_careful:
             return await self._execute(statement, table, rows)
-        found = []
-        for row in rows:
-            try:
-                async with self.connection.transaction():
-                    found += await self._execute(statement, table, [row])
-            except FAULTS as error:
+        try:
+            async with self.connection.transaction():
+                return await self._execute(statement, table, rows)
+        except FAULTS as error:
+            if len(rows) == 1:
                 self.lost.append(f"{table.name}: {error}")
-        return found
+                return []
+        half = len(rows) // 2
+        return [
+            *await self.run(statement, table, rows[:half]),
+            *await self.run(statement, table, rows[half:]),
+        ]
 
     async def _execute(self, statement: str, table: Table, rows: Sequence[Cells]) -> list[tuple[Any, ...]]:
         who = {"desk": self.member.desk, "agent": self.member.agent, "epoch": self.epoch}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
+import string
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ from itertools import count
 
 import pytest
 
+from agent.model import Subject
 from agent.store.entry import Entry
 from agent.store.postgres import landing
 from agent.store.postgres.connecting import Address, SharedStoreError, connect, writing
@@ -215,3 +218,18 @@ async def test_a_task_that_is_cancelled_while_the_server_says_nothing_ends_soon(
         with pytest.raises((asyncio.CancelledError, SharedStoreError)):
             await renewing
         assert time.monotonic() - started < 2
+
+
+async def test_a_row_that_cannot_be_shared_holds_up_no_batch_on_a_long_way(connections, database) -> None:
+    await take(await connections(), DESK, A, LONG)
+    run = Run(A)
+    batch = [run.ships(Entry((edge(str(number)),))) for number in range(1_000)]
+    long_name = "".join(random.Random(1).choices(string.ascii_letters, k=60_000))
+    batch.append(run.ships(Entry((edge(subject=Subject.MACHINE, name=long_name),))))
+    async with proxying("127.0.0.1", database.cluster.port) as proxy:
+        proxy.delay_s = 0.005
+        far = await connect(through(proxy, database))
+        landed = await ship(far, A, batch, claims_in=1)
+        await far.close()
+    assert len(landed.lost) == 1
+    assert rows(database, "SELECT count(*) FROM openbell.transition") == [(1_000,)]
