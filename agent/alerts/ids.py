@@ -10,7 +10,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -81,7 +81,7 @@ class DerivedIds:
     """
 
     desk: str
-    era: Callable[[], int] = _first_era
+    era: Callable[[], int] = field(default=_first_era, compare=False)
 
     def incident(self, former: str | None, code: str, group: str | None, now: datetime) -> str:
         return self._of("incident", former, _day(now), code, group)
