@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from agent.cli.surface import Surface
 from agent.config.blueprint import Blueprint
+from agent.errors import AgentError
 from agent.runtime.agent import Agent
 from agent.runtime.sharing.membership import Membership
 from agent.web.fleet import Fleet
@@ -18,6 +19,8 @@ from agent.web.standby import Owner, StandbyServer
 log = logging.getLogger(__name__)
 
 ALIVE_EVERY_S = 5.0
+PATIENCE_S = 30.0
+"""So long may an agent take to start."""
 
 
 class Desk:
@@ -27,8 +30,15 @@ class Desk:
     """
 
     def __init__(
-        self, blueprint: Blueprint, membership: Membership, surface: Surface, failed: Callable[[], None]
+        self,
+        blueprint: Blueprint,
+        membership: Membership,
+        surface: Surface,
+        failed: Callable[[], None],
+        *,
+        patience_s: float = PATIENCE_S,
     ) -> None:
+        self._patience_s = patience_s
         self._blueprint = blueprint
         self._membership = membership
         self._surface = surface
@@ -122,7 +132,8 @@ class Desk:
         )
         server: WebServer | None = None
         try:
-            await agent.start()
+            if not await self._or_stopped(self._begin(agent)):
+                return
             membership.serve(agent)
             server = WebServer(  # of what the agent publishes and mounts, which is there once it has started
                 agent, listener=surface.listener.dup(), base_url=surface.base_url, fleet=self._fleet()
@@ -132,6 +143,17 @@ class Desk:
             await self._or_stopped(membership.lost())
         finally:
             await self._part(agent, server)
+
+    async def _begin(self, agent: Agent) -> None:
+        """An agent that does not come to its work keeps the desk from another that would."""
+        try:
+            async with self._surface.clock.timeout(self._patience_s):
+                await agent.start()
+        except TimeoutError:
+            raise AgentError(
+                f"{self._blueprint.path}: the agent has not started within {self._patience_s:.0f} s, "
+                "and leaves the desk to another; look at its credentials' files, and their disk"
+            ) from None
 
     async def _part(self, agent: Agent, server: WebServer | None) -> None:
         """End the agent; its successor, where there is one, has the desk before the last reader is gone."""

@@ -68,6 +68,8 @@ class Site:
         """Take no more connections."""
         if self._server is not None:
             self._server.close()
+        else:
+            self._listener.close()
 
     async def stop(self) -> None:
         self.close()

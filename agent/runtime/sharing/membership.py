@@ -98,7 +98,7 @@ class Membership:
         self._held: Held | None = None
         self._supervisor = Supervisor(clock)
         self.has_begun = False
-        self.ids: Ids = DerivedIds(self.desk)
+        self.ids: Ids = self._ids(self.desk)
         """With what the desk's agents have in common, once it is ours."""
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
         self._history = SharedHistory(self.address, self.desk)
@@ -238,8 +238,11 @@ class Membership:
                 has_said_so = True
                 await self._clock.sleep(AGAIN_S)
             else:
-                self.ids = DerivedIds(f"{self.desk}/{self._salt()}", era=lambda: self.local.epoch // ERA)
+                self.ids = self._ids(f"{self.desk}/{self._salt()}")
                 return
+
+    def _ids(self, desk: str) -> Ids:
+        return DerivedIds(desk, era=lambda: self.local.epoch // ERA)
 
     def _salt(self) -> str:
         """What makes the ids of a desk its own: another desk of the name, in a store that was emptied,
@@ -366,7 +369,9 @@ class Membership:
             await self.tenure.give_up()
 
     async def has_standby(self) -> bool:
-        """Whether another agent of the desk is there to take over."""
+        """Whether another agent of the desk is there to take over, as far as can be heard."""
+        if self.tenure.error is not None:
+            return False
         with suppress(SharedStoreError):
             async with self._steady.use(PARTING_S) as connection:
                 return await has_standby(connection, self.member)

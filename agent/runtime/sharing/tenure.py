@@ -161,11 +161,13 @@ class Tenure:
 
     async def give_up(self) -> None:
         """Let go of the lease, so that another takes it at once. Raises `SharedStoreError`."""
+        if not self._has_entered:
+            self._link.hang_up()  # it may be waited for a minute; and there is nothing yet to let go of
         async with self._turn:
             seat, self.is_willing = self.seat, False
             self.seat = seat.lost()
             self._turn_over()
-            if seat.is_held:
+            if seat.is_held and self._has_entered:
                 log.info("letting go of the desk %s", self._member.desk)
                 async with self._link.use(self._patience_s) as connection:
                     await release(connection, self._member.resource, self._member, seat.epoch)

@@ -243,9 +243,9 @@ async def test_what_an_agent_knew_alone_is_the_beginning_of_its_desk(make: Make,
     agent = Runs(member)
     agent.gate.put(member.journal.take_waiting())
     await eventually(lambda: agent.sent == ["n.desk"])
+    keys = "SELECT key FROM openbell.value ORDER BY key"
     with database.admin() as connection:
-        found = connection.execute("SELECT key FROM openbell.value ORDER BY key").fetchall()
-    assert found == [("core:salt",), (SILENCES,)]
+        await eventually(lambda: connection.execute(keys).fetchall() == [("core:salt",), (SILENCES,)])
 
 
 async def test_a_second_agent_of_the_same_name_is_refused(make: Make, database: Database) -> None:

@@ -12,7 +12,7 @@ import pytest
 from agent.fleet.rows import Role
 from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.tenure import Tenure
-from agent.store.postgres.connecting import Address, SharedStoreError
+from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.testing import ManualClock
 from tests.postgres import Database, prepare, running_cluster
@@ -28,6 +28,7 @@ class One:
         self.link = Link(address)
         self.beats: list[Role] = []
         self.fault: Exception | None = None
+        self.entering: str | None = None
         self.entered = 0
         self.member = Member(desk="main", agent=name, instance=f"folder-{name}", run=f"{name}-{run}")
         self.tenure = Tenure(
@@ -40,8 +41,10 @@ class One:
             woken=lambda: None,
         )
 
-    async def _enter(self, connection: object) -> None:
+    async def _enter(self, connection: Connection) -> None:
         self.entered += 1
+        if self.entering is not None:
+            await connection.execute(self.entering)
 
     async def _beat(self, connection: object, role: Role) -> None:
         self.beats.append(role)
@@ -227,6 +230,20 @@ async def test_a_server_that_goes_and_comes_back_costs_the_owner_nothing() -> No
         assert await b.turns(3.0) is Role.STANDBY
         for one in (a, b):
             one.link.drop()
+
+
+async def test_one_that_waits_for_the_tables_can_be_ended_meanwhile(make: Make) -> None:
+    a = make("a")
+    a.entering = "SELECT pg_sleep(60)"
+    a.tenure.keep(0)
+    turning = asyncio.ensure_future(a.tenure.turn())
+    async with asyncio.timeout(10):
+        while not a.entered:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        await a.tenure.give_up()
+        await turning
+    assert a.tenure.role is Role.STANDBY
 
 
 @asynccontextmanager
