@@ -13,7 +13,7 @@ from agent.store.postgres.fence import standing
 from agent.store.postgres.identity import Member
 from agent.store.postgres.parcels import parcels
 from agent.store.postgres.troubles import SharedStoreError
-from agent.store.postgres.waking import CHANNEL
+from agent.store.postgres.waking import CHANNEL, letters_word
 from agent.store.shipments import Shipment
 
 __all__ = ["Landed", "Shipment", "ship"]
@@ -104,7 +104,7 @@ async def _land(
         put = landing.put if before.is_owners(member, parcel.epoch) else landing.put_late
         outcomes.append(await put(connection, member, parcel, is_careful=is_careful))
     if any(one.waiting for one in outcomes):
-        await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"letters/{member.desk}"))
+        await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, letters_word(member.desk)))
     claimed: tuple[Letter, ...] = ()
     if claims_in is not None and before.is_held_by(member, claims_in):
         claimed = await claiming.claim(connection, member.desk, claims_in, again=claims_again)
