@@ -67,6 +67,8 @@ async def ship(
     is then not known, and it is given again, with `claims_again`: then those that were claimed in the
     epoch before are returned too, for the caller may not have heard of them.
     """
+    if not shipments and not await _may_claim(connection, member, claims_in, claims_again):
+        return Landed()
     is_careful = False
     for _ in range(TRIES):
         try:
@@ -85,6 +87,11 @@ async def ship(
                 log.error("a row cannot be shared, and stays in the journal here: %s", row)
             return landed
     raise SharedStoreError(f"{connection.address.place}: {member.resource} changes hands all the time")
+
+
+async def _may_claim(connection: Connection, member: Member, claims_in: int | None, again: bool) -> bool:
+    """Whether it is worth a transaction: every owner looks all the time, and mostly nothing waits."""
+    return claims_in is not None and await claiming.waits(connection, member.desk, claims_in, again=again)
 
 
 async def _land(
