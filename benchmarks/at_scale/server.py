@@ -30,7 +30,10 @@ class Database:
 
     def memory_of_one(self) -> tuple[int, float]:
         """How many connections there are, and what each adds, in bytes: its share of what is shared, too."""
-        rows = self.ask("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        rows = self.ask(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
         sizes = [_share(int(str(pid))) for (pid,) in rows]
         return len(sizes), sum(sizes) / len(sizes)
 
