@@ -69,6 +69,7 @@ class Asked:
     sent: int = 0
     size: int = 0
     wanted: int | None = None
+    counts: dict[str, int] = field(default_factory=dict)
     all_seen_at: float | None = None
 
 
@@ -85,8 +86,8 @@ async def look(address: str, every_s: float, until: asyncio.Event, asked: Asked)
             asked.took.append(time.perf_counter() - began)
             asked.sent = len(body)
             if asked.wanted is not None and asked.all_seen_at is None:
-                counts = json.loads(gzip.decompress(body))["counts"]["desks"]
-                if counts["critical"] == asked.wanted:
+                asked.counts = json.loads(gzip.decompress(body))["counts"]["desks"]
+                if asked.counts["critical"] == asked.wanted:
                     asked.all_seen_at = time.perf_counter()
             due = max(due + every_s, time.perf_counter())
             with suppress(TimeoutError):

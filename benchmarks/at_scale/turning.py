@@ -19,6 +19,7 @@ from agent.store.postgres.waking import CHANNEL
 from at_scale.desks import LASTS, RUN
 from tests.postgres import program
 
+LONGEST_S = 900
 NAME = "'desk-' || :client_id::text"
 VALUES = {
     "lasts": f"interval '{LASTS.total_seconds():g} s'",
@@ -51,7 +52,7 @@ class Turn:
 
 
 class Turning:
-    """Agents that take their turns for some time."""
+    """Agents that take their turns until they are told to end."""
 
     def __init__(self, url: str, agents: int, folder: Path) -> None:
         self._url = url
@@ -59,7 +60,7 @@ class Turning:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
 
-    async def begin(self, seconds: float) -> int:
+    async def begin(self) -> int:
         """Its process's number, once all agents have come and take their turns."""
         each_s = sum(often for _, often in SCRIPTS.values())
         chosen = []
@@ -69,7 +70,7 @@ class Turning:
             chosen += ["-f", f"{script}@{round(often * 10)}"]
         self._process = await asyncio.create_subprocess_exec(
             program("pgbench"), "--no-vacuum", "-M", "extended", "-c", str(self._agents), "-j", "2",
-            "-R", f"{self._agents * each_s:.0f}", "-T", f"{seconds:.0f}", "-D", "listens=1",
+            "-R", f"{self._agents * each_s:.0f}", "-T", str(LONGEST_S), "-D", "listens=1",
             "-l", f"--log-prefix={self._folder}/turns", *chosen, self._url,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
@@ -81,14 +82,15 @@ class Turning:
         return self._process.pid
 
     async def end(self) -> list[Turn]:
-        """All turns, once the time is over."""
+        """All turns but some of the latest, which are not written yet."""
+        self.stop()
         assert self._process is not None
-        await self._process.communicate()
+        await self._process.wait()
         found = []
         for path in self._folder.glob("turns.*"):
             for line in path.read_text().splitlines():
-                _, _, took, script, seconds, micros, *_ = line.split()
-                if script == "0":
+                _, _, took, script, seconds, micros, *more = line.split()
+                if script == "0" and more:
                     found.append(Turn(int(seconds) + int(micros) / 1e6, int(took) / 1e6))
         return found
 
