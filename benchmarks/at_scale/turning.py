@@ -20,6 +20,8 @@ from at_scale.desks import LASTS, RUN
 from tests.postgres import program
 
 LONGEST_S = 900
+FIELDS = 7
+"""Of a line of its log: client, transaction, how long it took, script, seconds, microseconds, lag."""
 NAME = "'desk-' || :client_id::text"
 VALUES = {
     "lasts": f"interval '{LASTS.total_seconds():g} s'",
@@ -89,9 +91,10 @@ class Turning:
         found = []
         for path in self._folder.glob("turns.*"):
             for line in path.read_text().splitlines():
-                _, _, took, script, seconds, micros, *more = line.split()
-                if script == "0" and more:
-                    found.append(Turn(int(seconds) + int(micros) / 1e6, int(took) / 1e6))
+                fields = line.split()
+                if len(fields) == FIELDS and fields[3] == "0":
+                    took, seconds, micros = (int(fields[number]) for number in (2, 4, 5))
+                    found.append(Turn(seconds + micros / 1e6, took / 1e6))
         return found
 
     def stop(self) -> None:
