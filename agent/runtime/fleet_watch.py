@@ -29,6 +29,8 @@ LEAST_PAUSE_S = 0.2
 LOOKED_AT_FOR_S = 5.0
 """After a question the rows are kept fresh for so long, in case of another."""
 FRESH_FOR_S = 1.5
+BORNE_FOR_S = 3.0
+"""One that is older than fresh is given while the next one is made: on a busy machine that takes a while."""
 STALE_AFTER_S = 5.0
 """Without the store for so long, nothing is known of the others."""
 
@@ -159,7 +161,8 @@ class FleetView:
         """
         self._asked_at = self._clock.monotonic()
         self._begun.set()
-        if self.latest is None or self._clock.monotonic() - self._published_at > FRESH_FOR_S:
+        age_s = self._clock.monotonic() - self._published_at
+        if self.latest is None or age_s > (BORNE_FOR_S if self._reading.locked() else FRESH_FOR_S):
             await self._be_fresh()
         assert self.latest is not None  # noqa: S101 - that was published
         return await self._packed(self.latest)

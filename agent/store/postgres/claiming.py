@@ -52,8 +52,10 @@ async def waits(connection: Connection, desk: str, epoch: int, *, again: bool = 
 async def claim(connection: Connection, desk: str, epoch: int, *, again: bool = False) -> tuple[Letter, ...]:
     """The letters that were claimed, in their order; one that nobody can read is given up.
 
-    `again`: with those that were claimed in this epoch before, and are open.
+    `again`: with those that were claimed in this epoch before, and are open. Most trips bring none.
     """
+    if not await waits(connection, desk, epoch, again=again):
+        return ()
     cursor = await connection.execute(CLAIM, {"desk": desk, "epoch": epoch, "again": again})
     letters, unreadable = _read(await cursor.fetchall())
     for id_, error in unreadable:

@@ -15,6 +15,7 @@ from agent.errors import StoreError
 from agent.fleet.rows import WATCH, FleetRows, LeaseRow, Presence
 from agent.runtime.fleet_watch import (
     AT_ONCE,
+    BORNE_FOR_S,
     EVERY_S,
     FRESH_FOR_S,
     LEAST_PAUSE_S,
@@ -185,6 +186,8 @@ async def test_who_asks_while_the_rows_are_read_gets_the_fresh_one_that_there_is
     await settle()
     assert await view.present() is first
     await store.clock.advance(FRESH_FOR_S + 0.1)
+    assert await view.present() is first, "the next one is under way"
+    await store.clock.advance(BORNE_FOR_S - FRESH_FOR_S)
     later = asyncio.create_task(view.present())
     await settle()
     assert not later.done(), "what is old is not told as the present"
