@@ -1,523 +1,258 @@
 """A thousand agents of five machines each on one PostgreSQL: what they ask of it, and how soon it is seen.
 
-    python benchmarks/fleet.py                    # a thousand agents, two minutes of a usual day and a storm
+    python benchmarks/fleet.py                                 # 250, 500 and 1,000 agents
     python benchmarks/fleet.py --agents 200 --steady 20
 
-Each agent does what a real one does: it holds its desk's lease, beats, ships what it has committed, claims
-and sends its notices; by the same code, but through a few connections for many agents, and without what
-stands before it (probes, evaluation, journal). All run beside the database on the same machine, so that
-their work is counted apart from its own.
+Each agent does what a real one does. Its turns are the very statements, over a connection of its own, by
+`pgbench`; what it has to tell is shipped, claimed and sent by the real code, over a few connections for all.
+What stands before that is left out: probes, evaluation, journal. The fleet is served by the real view
+behind the real gate, in a process of its own, and read over HTTP. All of it runs on one machine with the
+database, and says how busy that was.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import json
-import os
-import random
-import socket
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from os import cpu_count
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import aiohttp
-import psycopg
+from at_scale.changing import WORKERS, change
+from at_scale.costs import costs, removed, word_ms
+from at_scale.desks import Taken
+from at_scale.server import Database, busy_s, cpu_s
+from at_scale.serving import Asked, look, serve
+from at_scale.turning import Turning
 
-from agent.alerts import letters as post
-from agent.alerts.ids import DerivedIds
-from agent.alerts.letters import Address as Receiver
-from agent.alerts.letters import Letter
-from agent.alerts.notices import trial
-from agent.clock import SystemClock
-from agent.config.schema import Server
-from agent.fleet.rows import Role
-from agent.fleet.word import Backlog, IncidentWord, MachineWord, Word, packed
-from agent.health.document import Outcome
-from agent.model import Incident, NoticeReason, NoticeType, Receipt, Severity, Subject, Transition
-from agent.runtime.fleet_watch import FleetView
-from agent.store.entry import Entry
-from agent.store.journal import Journal
-from agent.store.keeping import Keeping
-from agent.store.postgres.agents import Facts, beat, fleet_rows, register
-from agent.store.postgres.connecting import Address, Connection, SharedStoreError, connect
-from agent.store.postgres.identity import Member
-from agent.store.postgres.leases import renew, take
-from agent.store.postgres.schema import bring_forward
-from agent.store.postgres.shipping import Shipment, ship
-from agent.store.sheet import sheet_of
-from agent.web.fleet import Fleet
-from agent.web.site import Site
+from agent.store.postgres.connecting import Address
+from tests.postgres import prepare, running_cluster
 
-WORKERS = 4
-CONNECTIONS = 12
-"""Of each worker, for all its agents; a real agent has two of its own."""
-LASTS = timedelta(seconds=60)
-"""Of a lease: longer than a real one, so that a slow machine loses none while it is measured."""
-TURN_S = 1.0
-MACHINES = ("auth", "feed", "market", "orders", "positions")
+SETTINGS = {"fsync": "on", "full_page_writes": "on", "autovacuum": "on", "max_connections": "1300"}
 USUAL = 548
 """Transitions of a desk a day, as in the year of benchmarks/journal.py."""
-SNAPSHOT = "x" * 1_500
-"""As long as what an agent of five machines keeps of what it knows."""
-HOOK = Receiver(notifier="hook")
+LOOK_EVERY_S = 0.2
+LONGEST_S = 10.0
+FLAT_OUT_S = 15.0
 
 
-class Pool:
-    """A few connections for many agents, each for one of them at a time."""
+class Part:
+    """This program as another process, which is told lines and answers with lines."""
 
-    def __init__(self) -> None:
-        self._free: asyncio.Queue[Connection] = asyncio.Queue()
-
-    async def fill(self, address: Address, size: int) -> None:
-        for _ in range(size):
-            self._free.put_nowait(await connect(address, timeout_s=10))
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[Connection]:
-        connection = await self._free.get()
-        try:
-            yield connection
-        finally:
-            self._free.put_nowait(connection)
-
-
-@dataclass
-class Taken:
-    """What a worker has measured; seconds."""
-
-    lags: list[float] = field(default_factory=list)
-    turns: list[float] = field(default_factory=list)
-    storm: list[float] = field(default_factory=list)
-    transitions: int = 0
-    shipments: int = 0
-    notices: int = 0
-    failed: int = 0
-    cpu_s: float = 0.0
-
-
-class Desk:
-    """One agent, whose feed goes and comes."""
-
-    def __init__(self, number: int, pools: tuple[Pool, Pool], taken: Taken) -> None:
-        self._name = f"desk-{number:05}"
-        self._member = Member(desk=self._name, agent=self._name, instance=self._name, run="benchmark")
-        self._ids = DerivedIds(self._name)
-        self._turning, self._shipping = pools
-        self._taken = taken
-        self._seq = self._letters = 0
-        self._numbers = itertools.count(1)
-        self._epoch = 0
-        self._incident: Incident | None = None
-        self._word: str | None = packed(self._says())
-
-    async def enter(self) -> None:
-        facts = Facts(
-            url=f"https://{self._name}.example", host=f"{self._name}.example", version="0.2.0",
-            config_hash="c0ffee", started_at=_now(),
-        )  # fmt: skip
-        async with self._turning.one() as connection:
-            await register(connection, self._member, facts)
-            lease = await take(connection, self._member.resource, self._member, LASTS)
-        self._epoch = lease.epoch
-
-    async def turn_for_ever(self, rng: random.Random) -> None:
-        """Each second: hold on to the lease, and say that it lives, and what has changed."""
-        await asyncio.sleep(rng.uniform(0, TURN_S))
-        due = time.perf_counter()
-        while True:
-            try:
-                async with self._turning.one() as connection:
-                    await renew(connection, self._member.resource, self._member, self._epoch, LASTS)
-                    word, self._word = self._word, None
-                    await beat(connection, self._member, offset_ms=0.4, word=word, role=Role.OWNER)
-            except SharedStoreError:
-                self._taken.failed += 1
-            self._taken.turns.append(time.perf_counter() - due)
-            due = max(due + TURN_S, time.perf_counter() - TURN_S)
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-
-    async def change_for_ever(self, rng: random.Random, every_s: float) -> None:
-        while True:
-            await asyncio.sleep(rng.expovariate(1 / every_s))
-            self._taken.lags.append(await self.change())
-
-    async def change(self) -> float:
-        """Go ill or recover: seconds from the commit to its landing. The notice is then sent, so to say."""
-        began = time.perf_counter()
-        entry = self._recovery() if self._incident is not None else self._problem()
-        letters = await self._ship(entry)
-        lag = time.perf_counter() - began
-        self._taken.transitions += len(entry.transitions)
-        for letter in letters:
-            tried = post.claim(letter)
-            await self._ship(Entry(letters=(tried,)))
-            await self._ship(Entry(letters=(post.deliver(tried, Receipt(status="200"), _now()),)))
-            self._taken.notices += 1
-        return lag
-
-    async def _ship(self, entry: Entry) -> Sequence[Letter]:
-        self._seq += 1
-        shipment = Shipment(
-            run="benchmark", seq=self._seq, epoch=self._epoch, sheet=sheet_of(entry, self._numbers.__next__)
-        )
-        while True:
-            try:
-                async with self._shipping.one() as connection:
-                    landed = await ship(connection, self._member, [shipment], claims_in=self._epoch)
-            except SharedStoreError:
-                self._taken.failed += 1
-                await asyncio.sleep(0.2)
-            else:
-                self._taken.shipments += 1
-                return landed.claimed
-
-    def _problem(self) -> Entry:
-        now = _now()
-        self._incident = Incident(
-            id=f"{self._name}-{self._seq}", opened_at=now, url=f"https://{self._name}.example/incident",
-            code="FEED_STALE", severity=Severity.CRITICAL, message="No tick for 14 s, and ticks must come",
-        )  # fmt: skip
-        return self._entry(self._incident, NoticeType.PROBLEM, ("CONNECTED", "STALE"), now)
-
-    def _recovery(self) -> Entry:
-        assert self._incident is not None
-        now, incident = _now(), self._incident
-        self._incident = None
-        return self._entry(replace(incident, closed_at=now), NoticeType.RECOVERY, ("STALE", "CONNECTED"), now)
-
-    def _entry(self, incident: Incident, type_: NoticeType, edge: tuple[str, str], now: datetime) -> Entry:
-        self._letters += 1
-        notice = replace(
-            trial(now=now, agent=self._name, new_id=f"{incident.id}-{type_}"),
-            type=type_, reason=NoticeReason.FIRST, code=incident.code, severity=incident.severity,
-            message=incident.message, incident=incident, machines=tuple(_machines()),
-            document={"status": "fail", "code": incident.code, "message": incident.message},
-        )  # fmt: skip
-        self._word = packed(self._says())
-        return Entry(
-            transitions=tuple(_edges(incident, edge, now)),
-            incidents=(incident,),
-            letters=tuple(post.write(notice, (HOOK,), after=self._letters, now=now)),
-            values=(("core:snapshot", SNAPSHOT),),
-        )
-
-    def _says(self) -> Word:
-        now, incident = _now(), self._incident
-        is_ill = incident is not None
-        return Word(
-            status=Outcome.FAIL if is_ill else Outcome.PASS,
-            code="FEED_STALE" if is_ill else "LIVE",
-            severity=Severity.CRITICAL if is_ill else Severity.OK,
-            message="No tick for 14 s, and ticks must come" if is_ill else "The market is open",
-            color="red" if is_ill else "green",
-            since=now, ready=not is_ill, tradable=not is_ill, revision=self._seq + 1,
-            machines=tuple(_words(now)),
-            incident=IncidentWord(id=incident.id, opened_at=now, code=incident.code) if incident else None,
-            backlog=Backlog(),
-        )  # fmt: skip
-
-
-def _words(now: datetime) -> Iterator[MachineWord]:
-    for name in MACHINES:
-        yield MachineWord(
-            name=name, role=name, group="account-01", state="CONNECTED", reason="TICKING", since=now
-        )
-
-
-def _machines() -> Iterator[dict[str, str]]:
-    for name in MACHINES:
-        yield {"name": name, "state": "CONNECTED", "reason": "TICKING", "message": "Ticks come: 0.3 s ago"}
-
-
-def _edges(incident: Incident, edge: tuple[str, str], now: datetime) -> Iterator[Transition]:
-    """What one change of one machine leaves in the journal."""
-    steps = [(Subject.MACHINE, "feed"), (Subject.PROBLEM, "feed-stale"), (Subject.LEAD, "LIVE")]
-    for subject, name in [*steps, (Subject.INCIDENT, incident.id)]:
-        yield Transition(
-            at=now, subject=subject, name=name, group="account-01", before=edge[0], after=edge[1],
-            reason="NO_TICKS", message=incident.message, incident=incident.id,
-        )  # fmt: skip
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-async def work(wanted: argparse.Namespace) -> None:
-    """A worker: its share of the agents; says `ready`, obeys lines, and tells what it has measured."""
-    rng, address, taken = random.Random(wanted.worker), Address(wanted.url), Taken()
-    pools = Pool(), Pool()
-    for pool in pools:
-        await pool.fill(address, CONNECTIONS)
-    desks = [Desk(number, pools, taken) for number in range(wanted.worker, wanted.agents, WORKERS)]
-    for desk in desks:
-        await desk.enter()
-    lines = await _lines()
-    print("ready", flush=True)
-    await lines.readline()  # steady
-    began = time.process_time()
-    turning = [asyncio.ensure_future(desk.turn_for_ever(rng)) for desk in desks]
-    changing = [asyncio.ensure_future(desk.change_for_ever(rng, wanted.every)) for desk in desks]
-    await lines.readline()  # the end of it
-    for task in changing:
-        task.cancel()
-    await asyncio.gather(*changing, return_exceptions=True)
-    taken.cpu_s = time.process_time() - began
-    print(json.dumps(taken.__dict__), flush=True)
-    await lines.readline()  # the storm
-    taken.storm = list(await asyncio.gather(*(desk.change() for desk in desks)))
-    for task in turning:
-        task.cancel()
-    await asyncio.gather(*turning, return_exceptions=True)
-    print(json.dumps(taken.__dict__), flush=True)
-
-
-async def _lines() -> asyncio.StreamReader:
-    lines = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    return lines
-
-
-class Workers:
-    """The workers as processes, all told the same."""
-
-    def __init__(self, processes: list[asyncio.subprocess.Process]) -> None:
-        self._processes = processes
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.pid = process.pid
 
     @classmethod
-    async def begin(cls, wanted: argparse.Namespace, url: str) -> Workers:
-        processes = [
-            await asyncio.create_subprocess_exec(
-                sys.executable, __file__, "--worker", str(number), "--url", url,
-                "--agents", str(wanted.agents), "--every", str(wanted.every),
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**26,
-            )
-            for number in range(WORKERS)
-        ]  # fmt: skip
-        made = cls(processes)
-        await made.hear()
-        return made
+    async def begin(cls, name: str, *arguments: str) -> Part:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, __file__, "--part", name, *arguments,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**26,
+        )  # fmt: skip
+        return cls(process)
 
-    async def hear(self) -> list[bytes]:
-        """A line of each."""
-        return await asyncio.gather(*(one.stdout.readline() for one in self._processes))  # type: ignore[union-attr]
+    async def hear(self) -> str:
+        assert self._process.stdout is not None
+        return (await self._process.stdout.readline()).decode().strip()
 
-    async def tell(self) -> None:
-        for one in self._processes:
-            one.stdin.write(b"\n")  # type: ignore[union-attr]
-            await one.stdin.drain()  # type: ignore[union-attr]
-
-    async def results(self) -> list[Taken]:
-        return [Taken(**json.loads(line)) for line in await self.hear()]
+    async def tell(self, **what: object) -> Taken:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what).encode() + b"\n")
+        return Taken(**json.loads(await self.hear()))
 
     async def end(self) -> None:
-        for one in self._processes:
-            if one.returncode is None:
-                one.kill()
-            await one.wait()
-
-
-class Database:
-    """The database as its own processes and tables show it."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        with psycopg.connect(url) as connection:
-            self._postmaster = _parent(connection.info.backend_pid)
-
-    def ask(self, query: str) -> list[tuple[object, ...]]:
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            return connection.execute(query).fetchall()
-
-    def cpu_s(self) -> float:
-        """Of all its processes, and of those that have ended."""
-        pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-        alive = sum(_cpu_s(pid) for pid in pids if _parent(pid) == self._postmaster)
-        return alive + _cpu_s(self._postmaster, ended=True)
-
-    def wal_bytes(self) -> int:
-        ((found,),) = self.ask("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
-        return int(str(found))
-
-    def bytes_of(self) -> dict[str, tuple[int, int]]:
-        """Rows and bytes of each table, with its indexes."""
-        wanted = "SELECT tablename FROM pg_tables WHERE schemaname = 'openbell'"
-        tables = [str(name) for (name,) in self.ask(wanted)]
-        found = {}
-        for name in tables:
-            ((rows, size),) = self.ask(
-                f"SELECT (SELECT count(*) FROM openbell.{name}), pg_total_relation_size('openbell.{name}')"
-            )
-            found[name] = (int(str(rows)), int(str(size)))
-        return found
-
-
-def _stat(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ["?"] * 20
-
-
-def _parent(pid: int) -> int:
-    parent = _stat(pid)[1]
-    return int(parent) if parent.isdigit() else 0
-
-
-def _cpu_s(pid: int, *, ended: bool = False) -> float:
-    fields = _stat(pid)[11:15] if ended else _stat(pid)[11:13]
-    return sum(int(one) for one in fields if one.isdigit()) / os.sysconf("SC_CLK_TCK")
-
-
-@dataclass
-class Asked:
-    """How long answers took, in seconds, and how long the latest was, in bytes."""
-
-    watched: list[float] = field(default_factory=list)
-    anew: list[float] = field(default_factory=list)
-    size: int = 0
-
-
-async def answers(url: str, until: asyncio.Event) -> Asked:
-    """Ask for the fleet over HTTP: one agent all the time, another one now and then."""
-    asked = Asked()
-    often = _ask(url, until, 0.5, asked.watched, asked)
-    await asyncio.gather(often, _ask(url, until, 7.0, asked.anew, asked))
-    return asked
-
-
-async def _ask(url: str, until: asyncio.Event, every_s: float, taken: list[float], asked: Asked) -> None:
-    async with _serving(url) as address, aiohttp.ClientSession() as session:
-        while not until.is_set():
-            began = time.perf_counter()
-            async with session.get(f"{address}/api/fleet/health") as answer:
-                asked.size = len(await answer.read())
-                assert answer.status == 200
-            taken.append(time.perf_counter() - began)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(until.wait(), every_s)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
 
 
 @asynccontextmanager
-async def _serving(url: str) -> AsyncIterator[str]:
-    """What an agent serves of the fleet, behind its real gate; gives its address."""
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        listener = socket.create_server(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        connection = await connect(Address(url), timeout_s=10)
-        stack.push_async_callback(connection.close)
-        clock = SystemClock()
-        view = FleetView(partial(fleet_rows, connection), clock=clock, me="benchmark")
-        site = Site(
-            Server(), folder=folder, journal=Journal(folder / "journal.sqlite"), clock=clock,
-            listener=listener, base_url=address,
-        )  # fmt: skip
-        site.add([Fleet(clock, view)])
-        await site.start()
-        stack.push_async_callback(site.stop)
-        keeping = asyncio.ensure_future(view.run())
-        stack.callback(keeping.cancel)
-        yield address
+async def parts(url: str, agents: int) -> AsyncIterator[tuple[list[Part], Part, str]]:
+    """The agents, entered; and the one who serves the fleet, with its address."""
+    shared = ("--url", url, "--agents", str(agents))
+    changing = [await Part.begin("change", *shared, "--worker", str(one)) for one in range(WORKERS)]
+    serving = await Part.begin("serve", *shared)
+    try:
+        await asyncio.gather(*(one.hear() for one in changing))
+        yield changing, serving, await serving.hear()
+    finally:
+        await asyncio.gather(*(one.end() for one in (*changing, serving)))
 
 
-async def catch_up(url: str) -> float:
-    """Transitions a second of one agent that ships what an outage has left, batch by batch."""
-    member = Member(desk="late", agent="late", instance="late", run="late")
-    connection = await connect(Address(url), timeout_s=10)
-    lease = await take(connection, member.resource, member, LASTS)
-    incident = Incident(id="late", opened_at=_now(), code="FEED_STALE", severity=Severity.CRITICAL)
-    numbers = itertools.count(1)
-    shipments = [
-        Shipment(
-            run="late", seq=seq, epoch=lease.epoch,
-            sheet=sheet_of(Entry(tuple(_edges(incident, ("CONNECTED", "STALE"), _now()))), numbers.__next__),
-        )
-        for seq in range(1, 5_001)
-    ]  # fmt: skip
-    began = time.perf_counter()
-    for first in range(0, len(shipments), 200):
-        await ship(connection, member, shipments[first : first + 200], claims_in=lease.epoch)
-    taken = time.perf_counter() - began
-    await connection.close()
-    return 4 * len(shipments) / taken
+async def all_tell(changing: list[Part], **what: object) -> Taken:
+    """What all of them have measured, as one."""
+    found = await asyncio.gather(*(one.tell(**what) for one in changing))
+    return Taken(
+        lags=[lag for one in found for lag in one.lags],
+        transitions=sum(one.transitions for one in found),
+        notices=sum(one.notices for one in found),
+        failed=sum(one.failed for one in found),
+        cpu_s=sum(one.cpu_s for one in found),
+        lasted_s=max(one.lasted_s for one in found),
+    )
+
+
+class Meter:
+    """Who used the processors since it was made; shares of one core."""
+
+    def __init__(self, server: Database, **pids: int) -> None:
+        self._server, self._pids = server, pids
+        self._before, self._began = self._read(), time.perf_counter()
+        self.began_at = time.time()
+
+    def _read(self) -> dict[str, float]:
+        others = {name: cpu_s(pid) for name, pid in self._pids.items()}
+        return {"the database": self._server.cpu_s(), **others, "all": busy_s()}
+
+    def shares(self) -> dict[str, float]:
+        lasted = time.perf_counter() - self._began
+        return {name: (now - self._before[name]) / lasted for name, now in self._read().items()}
+
+    def text(self, agents_cpu_s: float) -> str:
+        lasted, shares = time.perf_counter() - self._began, self.shares()
+        shares = {**shares, "what ships": agents_cpu_s / lasted}
+        busy = shares.pop("all") / (cpu_count() or 1)
+        told = ", ".join(f"{name.replace('_', ' ')} {share:.2f}" for name, share in shares.items())
+        return f"{100 * busy:.0f} % busy; cores: {told}"
 
 
 def row(name: str, text: str) -> None:
-    print(f"  {name:<46} {text}")
+    print(f"  {name:<46} {text}", flush=True)
 
 
 def account(name: str, seconds: Sequence[float]) -> None:
     found = sorted(seconds) or [float("nan")]
     late = found[min(len(found) - 1, int(len(found) * 0.99))]
-    row(name, f"median {statistics.median(found) * 1000:.1f} ms, 99 of 100 below {late * 1000:.1f} ms")
+    middle = statistics.median(found)
+    text = f"median {middle * 1000:.1f} ms, 99 of 100 below {late * 1000:.1f} ms"
+    row(name, f"{text}, {len(seconds):,} of them")
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """The database over a stretch of time."""
+class Fleet:
+    """What runs while it is measured."""
 
-    lasted_s: float
-    cpu_s: float
-    wal: int
+    agents: int
+    changing: list[Part]
+    serving: Part
+    address: str
+    server: Database
+    turning: int
+
+    def meter(self) -> Meter:
+        return Meter(self.server, what_takes_turns=self.turning, who_serves_the_fleet=self.serving.pid)
 
 
-async def steady(wanted: argparse.Namespace, url: str, workers: Workers, server: Database) -> None:
-    """A usual day, only faster, while somebody looks at the fleet."""
-    before, over = server.bytes_of(), asyncio.Event()
-    wal, cpu, began = server.wal_bytes(), server.cpu_s(), time.perf_counter()
-    asking = asyncio.ensure_future(answers(url, over))
-    await workers.tell()
-    await asyncio.sleep(wanted.steady)
+async def measure(wanted: argparse.Namespace, url: str, agents: int) -> None:
+    await prepare(Address(url))
+    server = Database(url)
+    with tempfile.TemporaryDirectory() as folder:
+        turning = Turning(url, agents, Path(folder))
+        async with parts(url, agents) as (changing, serving, address):
+            try:
+                pid = await turning.begin()
+                fleet = Fleet(agents, changing, serving, address, server, pid)
+                print(f"{agents:,} agents")
+                spans = [await steady(wanted, fleet), await storm(fleet)]
+                turns = await turning.end()
+            finally:
+                turning.stop()
+            for name, (began, ended) in zip(("steady stretch", "storm"), spans, strict=True):
+                took = [one.took_s for one in turns if began <= one.at <= ended]
+                account(f"a turn in the {name}, from when it was due", took)
+            if agents == max(wanted.agents):
+                await flat_out(fleet)
+                await one_desk(url, server)
+
+
+async def steady(wanted: argparse.Namespace, fleet: Fleet) -> tuple[float, float]:
+    """Each agent changes once in a while, and somebody looks at the fleet all the time."""
+    before, over, asked = fleet.server.bytes_of(), asyncio.Event(), Asked()
+    meter, wal, began = fleet.meter(), fleet.server.wal_bytes(), time.time()
+    looking = asyncio.ensure_future(look(fleet.address, LOOK_EVERY_S, over, asked))
+    taken = await all_tell(fleet.changing, do="steady", seconds=wanted.steady, every=wanted.every)
+    busy, wal = meter.text(taken.cpu_s), fleet.server.wal_bytes() - wal
     over.set()
-    asked = await asking
-    await workers.tell()
-    found = await workers.results()
-    stretch = Stretch(time.perf_counter() - began, server.cpu_s() - cpu, server.wal_bytes() - wal)
-    print(
-        f"{wanted.agents} agents, each with a change every {wanted.every:g} s, for {stretch.lasted_s:.0f} s"
-    )
-    tell_steady(found, asked, stretch)
-    tell_sizes(before, server.bytes_of(), sum(one.transitions for one in found) or 1, wanted.agents)
-    tell_beats(server)
+    await looking
+    print(f" each with a change every {wanted.every:g} s, for {taken.lasted_s:.0f} s")
+    row("the machine", busy)
+    row("transitions a second", f"{taken.transitions / taken.lasted_s:.1f}")
+    account("shipping: from the commit to its landing", taken.lags)
+    account(f"the fleet's answer, {asked.size / 1e3:,.0f} kB, {asked.sent / 1e3:,.0f} sent", asked.took)
+    row("written ahead (WAL)", f"{wal / taken.lasted_s / 1e3:.0f} kB a second")
+    row("failed, and tried again", f"{taken.failed}")
+    tell_sizes(before, fleet.server.bytes_of(), taken.transitions or 1, fleet.agents)
+    tell_beats(fleet.server)
+    count, size = fleet.server.memory_of_one()
+    row("memory of a connection", f"{size / 1e6:.1f} MB, of {count:,}")
+    return began, time.time()
 
 
-def tell_steady(found: list[Taken], asked: Asked, over: Stretch) -> None:
-    turns = [one for taken in found for one in taken.turns]
-    row("transitions a second", f"{sum(one.transitions for one in found) / over.lasted_s:.1f}")
-    row("turns (lease and beat) a second", f"{len(turns) / over.lasted_s:.1f}")
-    account("a turn, from when it was due", turns)
-    account("shipping: from the commit to its landing", [one for taken in found for one in taken.lags])
-    account(f"the fleet's answer, {asked.size / 1e3:,.0f} kB, while somebody looks", asked.watched)
-    account("the same, the first after a while", asked.anew)
-    row("the database's CPU", f"{100 * over.cpu_s / over.lasted_s:.0f} % of a core")
-    row("the agents' CPU", f"{100 * sum(one.cpu_s for one in found) / over.lasted_s:.0f} % of a core")
-    row("written ahead (WAL)", f"{over.wal / over.lasted_s / 1e3:.0f} kB a second")
-    row("refused or failed", f"{sum(one.failed for one in found)}")
+async def storm(fleet: Fleet) -> tuple[float, float]:
+    """All of them change within a second, as when an exchange halts."""
+    over, asked, began = asyncio.Event(), Asked(wanted=fleet.agents), time.time()
+    looking = asyncio.ensure_future(look(fleet.address, LOOK_EVERY_S, over, asked))
+    await all_tell(fleet.changing, do="settle")
+    await asyncio.sleep(2)
+    asked.took.clear()
+    meter, first = fleet.meter(), time.perf_counter()
+    taken = await all_tell(fleet.changing, do="storm")
+    busy = meter.text(taken.cpu_s)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_S):
+            while asked.all_seen_at is None:
+                await asyncio.sleep(0.02)
+    over.set()
+    await looking
+    print(f" all of them change within a second: shipped and sent after {taken.lasted_s:.1f} s")
+    row("the machine", busy)
+    seen = f"{asked.all_seen_at - first:.1f} s" if asked.all_seen_at is not None else f"never: {asked.counts}"
+    row("the fleet shows all of them after", seen)
+    account("shipping: from the commit to its landing", taken.lags)
+    account("the fleet's answer", asked.took)
+    return began, time.time()
+
+
+async def flat_out(fleet: Fleet) -> None:
+    """As much as the database takes, with no turns beside it."""
+    meter = fleet.meter()
+    taken = await all_tell(fleet.changing, do="flat_out", seconds=FLAT_OUT_S)
+    database = meter.shares()["the database"] * taken.lasted_s
+    print("As many changes as it takes, no turns beside it")
+    row("the machine", meter.text(taken.cpu_s))
+    row("transitions a second", f"{taken.transitions / taken.lasted_s:,.0f}")
+    account("shipping: from the commit to its landing", taken.lags)
+    row("the database's CPU for each", f"{1000 * database / taken.transitions:.2f} ms")
+
+
+async def one_desk(url: str, server: Database) -> None:
+    print("One after the other over one connection: the database's CPU, and the wait")
+    for name, (cpu, waited) in (await costs(url)).items():
+        row(name, f"{cpu:.3f} ms; {waited:.3f} ms")
+    row("a word, for each that listens", f"{await word_ms(url, server):.3f} ms")
+    row("what retention removes", await removed(url))
 
 
 def tell_sizes(
     before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]], transitions: int, agents: int
 ) -> None:
     """Bytes of a row as measured, and of a usual day as it follows from them."""
-    day = 0.0
+    day = rows_a_day = 0.0
     for name in ("transition", "incident", "outbox"):
         rows, size = (after[name][n] - before[name][n] for n in (0, 1))
         if rows:
-            day += size / transitions * USUAL
+            day, rows_a_day = day + size / transitions * USUAL, rows_a_day + rows / transitions * USUAL
             row(name, f"{rows:,} rows, {size / rows:,.0f} bytes each with their indexes")
-    each = f"{day / 1e3:,.0f} kB a desk, {day * agents / 1e6:,.0f} MB for all"
+    each = f"{rows_a_day:,.0f} rows and {day / 1e3:,.0f} kB a desk, {day * agents / 1e6:,.0f} MB for all"
     row(f"a usual day of {USUAL} transitions, computed", each)
 
 
@@ -533,78 +268,27 @@ def tell_beats(server: Database) -> None:
         row(str(name), f"{updated:,} updates, {share:.0f} % in place; {dead:,} dead, {size / 1e3:,.0f} kB")
 
 
-async def storm(workers: Workers) -> None:
-    """Every agent has something to tell at the same instant, as at the bell."""
-    began = time.perf_counter()
-    await workers.tell()
-    found = await workers.results()
-    print(f"All of them change in the same instant; over after {time.perf_counter() - began:.1f} s")
-    account("shipping: from the commit to its landing", [one for taken in found for one in taken.storm])
-
-
-async def measure(wanted: argparse.Namespace, url: str) -> None:
-    server = Database(url)
-    connection = await connect(Address(url), timeout_s=10)
-    await bring_forward(connection, Address(url))
-    await connection.close()
-    workers = await Workers.begin(wanted, url)
-    try:
-        await steady(wanted, url, workers, server)
-        await storm(workers)
-    finally:
-        await workers.end()
-    print("One desk")
-    row("after an outage, transitions shipped a second", f"{await catch_up(url):,.0f}")
-    row("what retention removes", await removed(url))
-
-
-OLD = """
-INSERT INTO openbell.transition
-    (desk, agent, epoch, at, subject, name, grp, before, after, reason, message)
-SELECT 'old', 'old', 1, now() - make_interval(days => 800) + make_interval(mins => n * 6), 'lead', 'LIVE',
-    NULL, 'LIVE', 'FEED_STALE', 'NO_TICKS', 'No tick for 14 s, and ticks must come'
-FROM generate_series(1, 192000) AS n
-"""
-"""Of one desk, over 800 days."""
-
-
-async def removed(url: str) -> str:
-    """What is kept by default, of eight hundred days of a desk."""
-    from agent.store.postgres.pruning import prune
-
-    days, most = timedelta(days=1), 500_000_000
-    keeping = Keeping(history=400 * days, notices=30 * days, reports=14 * days, max_bytes=most)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(OLD)
-    shared = await connect(Address(url), timeout_s=10)
-    began = time.perf_counter()
-    await prune(shared, "old", keeping.limits(_now()))
-    taken = time.perf_counter() - began
-    await shared.close()
-    ((left,),) = Database(url).ask("SELECT count(*) FROM openbell.transition WHERE desk = 'old'")
-    return f"{192_000 - int(str(left)):,} of 192,000 transitions of 800 days, in {taken:.1f} s"
+def counted(text: str) -> list[int]:
+    return [int(one) for one in text.split(",")]
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--agents", type=int, default=1_000)
-    parser.add_argument("--steady", type=float, default=120.0, help="seconds")
-    parser.add_argument("--every", type=float, default=30.0, help="seconds between two changes of an agent")
-    parser.add_argument("--url", help="of an empty database on this machine; by default one is made")
+    parser.add_argument("--agents", type=counted, default=[250, 500, 1_000])
+    parser.add_argument("--steady", type=float, default=60.0, help="seconds")
+    parser.add_argument("--every", type=float, default=60.0, help="seconds between two changes of an agent")
+    parser.add_argument("--part", choices=["change", "serve"])
+    parser.add_argument("--url")
     parser.add_argument("--worker", type=int)
     wanted = parser.parse_args()
-    if wanted.worker is not None:
-        await work(wanted)
-        return
-    async with AsyncExitStack() as stack:
-        url = wanted.url
-        if url is None:
-            from tests.postgres import running_cluster
-
-            lasting = {"fsync": "on", "full_page_writes": "on", "autovacuum": "on", "max_connections": "200"}
-            cluster = stack.enter_context(running_cluster(lasting))
-            url = cluster.url(cluster.create())
-        await measure(wanted, url)
+    if wanted.part == "change":
+        await change(wanted.url, wanted.agents[0], wanted.worker)
+    elif wanted.part == "serve":
+        await serve(wanted.url)
+    else:
+        with running_cluster(SETTINGS) as cluster:
+            for agents in wanted.agents:
+                await measure(wanted, cluster.url(cluster.create()), agents)
 
 
 if __name__ == "__main__":

@@ -127,7 +127,9 @@ class Fleet:
         edition = await self.view.present()
         groups, desks = request.query.getall("group", []), request.query.getall("desk", [])
         if not groups and not desks:
-            return tagged(request, edition.body, "application/json", etag=edition.etag)
+            return tagged(
+                request, edition.body, "application/json", etag=edition.etag, zipped=lambda: edition.zipped
+            )
         found = narrowed(edition.document, groups=groups, desks=desks)
         body = found.model_dump_json(by_alias=True).encode()
         return tagged(request, body, "application/json", etag=edition.etag)

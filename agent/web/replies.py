@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -20,20 +21,39 @@ def reply_once(request: web.Request, body: object) -> web.Response:
 
 
 def tagged(
-    request: web.Request, body: bytes, content_type: str, *, etag: str | None = None, status: int = 200
+    request: web.Request,
+    body: bytes,
+    content_type: str,
+    *,
+    etag: str | None = None,
+    status: int = 200,
+    zipped: Callable[[], bytes] | None = None,
 ) -> web.Response:
     """An answer that may be kept and asked about; its ETag is of its bytes, unless that is known.
 
-    Only what is well is not said again.
+    Only what is well is not said again. `zipped` gives the body compressed, for who takes it so.
     """
     tag = etag or etag_of(body)
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if zipped is not None:
+        headers["Vary"] = "Accept-Encoding"
     if status == 200 and is_known(request.headers.get("If-None-Match", ""), tag):
         return web.Response(status=304, headers=headers)
+    if zipped is not None and takes_gzip(request):
+        body, headers["Content-Encoding"] = zipped(), "gzip"
     answer = web.Response(status=status, body=body, content_type=content_type, headers=headers)
     if content_type.startswith("text/"):
         answer.charset = "utf-8"
     return answer
+
+
+def takes_gzip(request: web.Request) -> bool:
+    """Whether the header `Accept-Encoding` allows it; one with `q=0` does not."""
+    for one in request.headers.get("Accept-Encoding", "").split(","):
+        name, _, weight = one.replace(" ", "").partition(";q=")
+        if name in ("gzip", "*"):
+            return weight.strip("0.") != "" or not weight
+    return False
 
 
 def etag_of(body: bytes) -> str:

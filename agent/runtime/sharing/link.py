@@ -49,6 +49,11 @@ class Link:
             connection.pgconn.finish()
 
     @property
+    def connection(self) -> Connection | None:
+        """As it is now, in nobody's use or somebody's."""
+        return self._connection
+
+    @property
     def descriptor(self) -> int | None:
         """What becomes readable when the server says something by itself."""
         connection = self._connection

@@ -32,7 +32,7 @@ from agent.store.door import Door
 from agent.store.entry import Entry
 from agent.store.journal import Journal
 from agent.store.keeping import Limits
-from agent.store.postgres.agents import has_standby, url_of
+from agent.store.postgres.agents import NEWS, has_standby, url_of
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.store.postgres.pruning import prune
@@ -45,6 +45,7 @@ from agent.store.postgres.reading import (
 from agent.store.postgres.schema import bring_forward
 from agent.store.postgres.shipping import Landed
 from agent.store.postgres.troubles import silent
+from agent.store.postgres.waking import letters_word
 from agent.store.shared import SharedJournal
 
 log = logging.getLogger(__name__)
@@ -416,17 +417,19 @@ class Membership:
 
     # -- what happens ----------------------------------------------------------------------------
 
-    async def _beat(self, connection: Connection, role: Role) -> None:
-        await self.presence.beat(connection, self.member, role)
+    async def _beat(self, connection: Connection, role: Role, is_seen: bool) -> None:
+        await self.presence.beat(connection, self.member, role, is_seen=is_seen)
         if role is Role.STANDBY and self.owner != self._owner_url[0]:
             self._owner_url = (self.owner, await url_of(connection, self.owner or ""))
         if self._agent is not None:
             await self.presence.configured(connection, self.member, self._agent.blueprint)
         await self.outlook.turn(connection, role)
 
-    def _woken(self) -> None:
-        self.shipper.wake()
-        self.outlook.view.wake()
+    def _woken(self, word: str) -> None:
+        if word == letters_word(self.desk):
+            self.shipper.wake()
+        elif word == NEWS:
+            self.outlook.view.wake()
 
     def _turned(self) -> None:
         """After each turn of the lease, whatever came of it."""

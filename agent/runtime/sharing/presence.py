@@ -18,6 +18,7 @@ from agent.fleet.word import packed, word_of
 from agent.health.document import HealthDocument
 from agent.model import Incident
 from agent.settings import format_duration
+from agent.store.postgres import pulse
 from agent.store.postgres.agents import Facts, beat, end, holder_of_name, reconfigured, register
 from agent.store.postgres.connecting import Connection, SharedStoreError
 from agent.store.postgres.identity import Member
@@ -78,6 +79,7 @@ class Presence:
             started_at=clock.wall(),
         )
         self._told: str | None = None
+        self._told_role: Role | None = None
         self.said: Callable[[], tuple[HealthDocument, Incident | None] | None] = lambda: None
         self.rival: str | None = None
         """Who else goes by our name: it came while we were out of touch."""
@@ -115,25 +117,29 @@ class Presence:
             word=packed(word_of(*said)) if said is not None else None,
         )
 
-    async def beat(self, connection: Connection, member: Member, role: Role) -> None:
-        """Say that this agent lives, and what it says where that is another than before.
+    async def beat(
+        self, connection: Connection, member: Member, role: Role, *, is_seen: bool = False
+    ) -> None:
+        """Say that this agent lives, unless it was seen already, and what is new of it.
 
         Raises `SharedStoreError`.
         """
         said = self.said() if role is not Role.STANDBY else None
         text = packed(word_of(*said)) if said is not None else None
         is_news = text is not None and text != self._told
-        done = await beat(
-            connection,
-            member,
-            offset_ms=round(self.offset.total_seconds() * 1000, 1),
-            word=text if is_news else None,
-            role=role,
-        )
-        if not done.is_ours:
-            self._told = None
+        if is_news or role is not self._told_role:
+            offset_ms = round(self.offset.total_seconds() * 1000, 1)
+            word = text if is_news else None
+            self._told_role = None  # until it is known what came of it
+            is_ours = (await beat(connection, member, offset_ms=offset_ms, word=word, role=role)).is_ours
+        else:
+            is_ours = is_seen or await pulse.beat(connection, member)
+        if not is_ours:
+            self._told = self._told_role = None
             await self._return(connection, member)
-        elif is_news:
+            return
+        self._told_role = role
+        if is_news:
             self._told = text
 
     async def _return(self, connection: Connection, member: Member) -> None:

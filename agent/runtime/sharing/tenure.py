@@ -16,8 +16,9 @@ from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.seat import TROUBLE_AFTER_S, Seat
 from agent.store.postgres.connecting import Connection, SharedStoreError
 from agent.store.postgres.identity import Member
-from agent.store.postgres.leases import Lease, look, release, renew, take
-from agent.store.postgres.waking import ECHO_S, listens
+from agent.store.postgres.leases import Lease, look, release, take
+from agent.store.postgres.pulse import hold_on
+from agent.store.postgres.waking import ECHO_S, heard, lease_word, listens
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +31,13 @@ ENTERING_S = 60.0
 """The tables may have to be brought forward, all rows of them."""
 
 Enter = Callable[[Connection], Awaitable[None]]
-Beat = Callable[[Connection, Role], Awaitable[None]]
+Beat = Callable[[Connection, Role, bool], Awaitable[None]]
 
 
 class Tenure:
     """`enter` is done at the first turn that reaches the store, `beat` at each one, with what this agent
-    is then; `woken` hears the server's wake-ups, `turned` that a turn is over.
+    is then, and whether it was seen with the renewal; `woken` hears the word of each of the server's
+    wake-ups, `turned` that a turn is over.
 
     While `is_willing` is false the lease is not taken, only kept: so it is after it was lost, until
     whatever ran by it has ended.
@@ -50,7 +52,7 @@ class Tenure:
         lasts: timedelta,
         enter: Enter,
         beat: Beat,
-        woken: Callable[[], None],
+        woken: Callable[[str], None],
         turned: Callable[[], None] = lambda: None,
     ) -> None:
         self._link = link
@@ -62,6 +64,7 @@ class Tenure:
         self._has_entered = False
         self._beat = beat
         self._woken = woken
+        self._is_seen = False
         self._on_turn = turned
         self._turn = asyncio.Lock()
         self._listening: Connection | None = None
@@ -150,7 +153,7 @@ class Tenure:
             seat = await self._ask(connection, asked_at)
             self._heard_at = self._clock.monotonic()
             self._settle(seat)
-            await self._beat(connection, self.role)
+            await self._beat(connection, self.role, self._is_seen)
         if connection is not self._listening:
             async with self._link.use(self._patience_s + ECHO_S) as connection:
                 await self._listen(connection)
@@ -179,15 +182,19 @@ class Tenure:
     async def _listen(self, connection: Connection) -> None:
         """Have the server wake us; behind a pooler it does not, and the turns alone must do."""
         if await listens(connection):
-            connection.add_notify_handler(self._notified)
+            connection.add_notify_handler(lambda note: self._hear(note.payload))
         else:
             log.info("a pooler stands before the shared store: nobody is woken, the turns must do")
         self._listening = connection
 
     async def _ask(self, connection: Connection, asked_at: float) -> Seat:
         resource, seat = self._member.resource, self.seat
-        if seat.is_held and await renew(connection, resource, self._member, seat.epoch, self._lasts):
-            return seat.taken(seat.epoch, asked_at, self._lasts_s)
+        self._is_seen = False
+        if seat.is_held:
+            pulse = await hold_on(connection, self._member, seat.epoch, self._lasts)
+            self._is_seen = pulse.is_seen
+            if pulse.is_held:
+                return seat.taken(seat.epoch, asked_at, self._lasts_s)
         lease = self.lease = await look(connection, resource)
         if lease is not None and lease.is_of_a_copy_of(self._member) and self._has_owned:
             self._bar(lease)
@@ -258,15 +265,28 @@ class Tenure:
         self._turned = asyncio.Event()
         self._on_turn()
 
-    def _notified(self, _: object) -> None:
-        self._woken()
+    def _hear(self, word: str) -> None:
+        """Every word wakes all who listen: only one of our own lease is worth a turn of a thousand agents."""
+        if word == lease_word(self._member.resource):
+            self.stir()
+        self._woken(word)
+
+    def _read(self, connection: Connection) -> None:
+        """The server has said something by itself."""
+        if connection.lock.locked():
+            return  # somebody asks it something, and reads this as well
+        try:
+            for word in heard(connection):
+                self._hear(word)
+        except SharedStoreError:
+            self.stir()  # it is gone; the turn finds out
 
     async def _rest(self) -> None:
         """Until the next turn is due, or somebody stirs, or the server says something."""
-        descriptor = self._link.descriptor
+        descriptor, connection = self._link.descriptor, self._link.connection
         loop = asyncio.get_running_loop()
-        if descriptor is not None:
-            loop.add_reader(descriptor, self._stirred.set)
+        if descriptor is not None and connection is not None:
+            loop.add_reader(descriptor, self._read, connection)
         try:
             async with self._clock.timeout(self._pause_s()):
                 await self._stirred.wait()

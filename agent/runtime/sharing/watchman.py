@@ -12,6 +12,8 @@ from agent.store.postgres.identity import Member
 from agent.store.postgres.leases import Lease, look, release, renew, take
 
 LASTS = timedelta(seconds=10)
+LOOK_EVERY_S = 2.0
+"""All owners but one only look whether it is free: a second of a thousand agents is a thousand looks."""
 
 
 class Watchman:
@@ -22,6 +24,7 @@ class Watchman:
         self._clock = clock
         self._epoch: int | None = None
         self._until = -inf
+        self._looked_at = -inf
 
     @property
     def watches(self) -> bool:
@@ -37,6 +40,9 @@ class Watchman:
             self._until = asked_at + LASTS.total_seconds()
             return
         self._epoch = None
+        if asked_at - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = asked_at
         if self._is_anothers(await look(connection, WATCH)):
             return
         lease = await take(connection, WATCH, self._member, LASTS)

@@ -44,6 +44,9 @@ SELECT host, greatest(changed_at, seen_at), clock_timestamp()
 FROM openbell.agent LEFT JOIN openbell.beat ON agent = name WHERE name = %s
 """
 
+CALM = timedelta(seconds=1)
+"""A word goes to every agent there is: a change so soon after another's is not told, and seen by looking."""
+
 HEAD = r"""^\{"status":"[^"]*","code":"[^"]*","severity":"[^"]*"""
 """How a word begins: with what others are woken for."""
 
@@ -62,8 +65,10 @@ changed AS (
         (%(role)s, coalesce(%(word)s, word), NULL::timestamptz) RETURNING name),
 told AS MATERIALIZED (
     SELECT pg_notify('{CHANNEL}', '{NEWS}') FROM changed CROSS JOIN former
-    WHERE former.role <> %(role)s OR substring(former.word FROM %(head)s)
+    WHERE (former.role <> %(role)s OR substring(former.word FROM %(head)s)
         IS DISTINCT FROM substring(coalesce(%(word)s, former.word) FROM %(head)s))
+        AND NOT EXISTS (SELECT FROM openbell.agent
+            WHERE name <> %(agent)s AND changed_at > clock_timestamp() - %(calm)s))
 SELECT (SELECT seen_at FROM seen), (SELECT count(*) FROM told), (SELECT count(*) FROM quickly)
 """  # noqa: S608 - of our own names
 
@@ -164,7 +169,7 @@ async def beat(
     """Say that the agent lives, and its word where that is another than before.
 
     A mere beat need not reach the disk. Others are woken where the role, or the answer's status, code
-    or severity is another. Raises `SharedStoreError`.
+    or severity is another, and no other agent has woken them just now. Raises `SharedStoreError`.
     """
     with speaking(connection):
         cursor = await connection.execute(
@@ -176,6 +181,7 @@ async def beat(
                 "word": word,
                 "role": str(role),
                 "head": HEAD,
+                "calm": CALM,
             },
         )
         row = await cursor.fetchone()

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent.store.postgres.connecting import Connection, writing
+from agent.store.postgres.connecting import Connection, speaking, writing
 from agent.store.postgres.identity import Member
-from agent.store.postgres.waking import CHANNEL
+from agent.store.postgres.waking import CHANNEL, lease_word
 
 PATIENCE_S = 3.0
 
@@ -90,7 +90,7 @@ async def take(connection: Connection, resource: str, member: Member, lasts: tim
 
 async def look(connection: Connection, resource: str) -> Lease | None:
     """The lease as it stands; `None` where it was never taken. Raises `SharedStoreError`."""
-    async with writing(connection, PATIENCE_S):
+    with speaking(connection, PATIENCE_S):
         cursor = await connection.execute(SELECT, (resource,))
         row = await cursor.fetchone()
     return None if row is None else _lease(row)
@@ -101,7 +101,7 @@ async def renew(connection: Connection, resource: str, member: Member, epoch: in
 
     One that has ended, and that nobody has taken since, is held on to as well. Raises `SharedStoreError`.
     """
-    async with writing(connection, PATIENCE_S):
+    with speaking(connection, PATIENCE_S):  # one statement: no transaction stays open behind it
         cursor = await connection.execute(RENEW, (lasts, resource, member.instance, member.run, epoch))
     return cursor.rowcount == 1
 
@@ -111,7 +111,7 @@ async def release(connection: Connection, resource: str, member: Member, epoch: 
     async with writing(connection, PATIENCE_S):
         cursor = await connection.execute(RELEASE, (resource, member.instance, member.run, epoch))
         if cursor.rowcount:
-            await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"lease/{resource}"))
+            await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, lease_word(resource)))
 
 
 def _lease(row: Any) -> Lease:

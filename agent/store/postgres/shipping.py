@@ -13,7 +13,7 @@ from agent.store.postgres.fence import standing
 from agent.store.postgres.identity import Member
 from agent.store.postgres.parcels import parcels
 from agent.store.postgres.troubles import SharedStoreError
-from agent.store.postgres.waking import CHANNEL
+from agent.store.postgres.waking import CHANNEL, letters_word
 from agent.store.shipments import Shipment
 
 __all__ = ["Landed", "Shipment", "ship"]
@@ -67,6 +67,8 @@ async def ship(
     is then not known, and it is given again, with `claims_again`: then those that were claimed in the
     epoch before are returned too, for the caller may not have heard of them.
     """
+    if not shipments and not await _may_claim(connection, member, claims_in, claims_again):
+        return Landed()
     is_careful = False
     for _ in range(TRIES):
         try:
@@ -87,6 +89,11 @@ async def ship(
     raise SharedStoreError(f"{connection.address.place}: {member.resource} changes hands all the time")
 
 
+async def _may_claim(connection: Connection, member: Member, claims_in: int | None, again: bool) -> bool:
+    """Whether it is worth a transaction: every owner looks all the time, and mostly nothing waits."""
+    return claims_in is not None and await claiming.waits(connection, member.desk, claims_in, again=again)
+
+
 async def _land(
     connection: Connection,
     member: Member,
@@ -104,7 +111,7 @@ async def _land(
         put = landing.put if before.is_owners(member, parcel.epoch) else landing.put_late
         outcomes.append(await put(connection, member, parcel, is_careful=is_careful))
     if any(one.waiting for one in outcomes):
-        await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"letters/{member.desk}"))
+        await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, letters_word(member.desk)))
     claimed: tuple[Letter, ...] = ()
     if claims_in is not None and before.is_held_by(member, claims_in):
         claimed = await claiming.claim(connection, member.desk, claims_in, again=claims_again)

@@ -12,6 +12,16 @@ ECHO_S = 1.0
 """So long a connection's own word is waited for."""
 
 
+def lease_word(resource: str) -> str:
+    """The word of who lets go of a lease."""
+    return f"lease/{resource}"
+
+
+def letters_word(desk: str) -> str:
+    """The word of who has letters that the desk's owner is to send."""
+    return f"letters/{desk}"
+
+
 async def wake(connection: Connection, word: str) -> None:
     """Tell a word to all who listen. Rarely: such commits queue up. Raises `SharedStoreError`."""
     async with writing(connection):
@@ -32,6 +42,16 @@ async def listens(connection: Connection) -> bool:
         word = f"echo/{uuid4()}"
         await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, word))
         return word in await wait(connection, ECHO_S)
+
+
+def heard(connection: Connection) -> set[str]:
+    """The words that have come by now; nothing is waited for. Raises `SharedStoreError`."""
+    words = set()
+    with speaking(connection):
+        connection.pgconn.consume_input()
+        while (note := connection.pgconn.notifies()) is not None:
+            words.add(note.extra.decode())
+    return words
 
 
 async def wait(connection: Connection, timeout_s: float) -> set[str]:

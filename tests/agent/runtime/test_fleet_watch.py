@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,7 +13,15 @@ import pytest
 
 from agent.errors import StoreError
 from agent.fleet.rows import WATCH, FleetRows, LeaseRow, Presence
-from agent.runtime.fleet_watch import EVERY_S, LEAST_PAUSE_S, LOOKED_AT_FOR_S, FleetView
+from agent.runtime.fleet_watch import (
+    AT_ONCE,
+    BORNE_FOR_S,
+    EVERY_S,
+    FRESH_FOR_S,
+    LEAST_PAUSE_S,
+    LOOKED_AT_FOR_S,
+    FleetView,
+)
 from agent.testing import ManualClock
 from agent.testing.clocks import settle
 from tests.agent.fleet.conftest import PaperFleet, said
@@ -161,7 +170,44 @@ async def test_many_who_ask_at_once_are_one_reading(store: Store) -> None:
     assert len({one.result().document.revision for one in asking}) == 1
 
 
+async def test_who_asks_while_the_rows_are_read_gets_the_fresh_one_that_there_is(store: Store) -> None:
+    gate, slow = asyncio.Event(), asyncio.Event()
+    read = store.read
+
+    async def slowly(since: datetime | None) -> FleetRows:
+        if slow.is_set():
+            await gate.wait()
+        return await read(since)
+
+    view = FleetView(slowly, clock=store.clock, me="pune-1")
+    first = await view.present()
+    slow.set()
+    reading = asyncio.create_task(view.refresh())
+    await settle()
+    assert await view.present() is first
+    await store.clock.advance(FRESH_FOR_S + 0.1)
+    assert await view.present() is first, "the next one is under way"
+    await store.clock.advance(BORNE_FOR_S - FRESH_FOR_S)
+    later = asyncio.create_task(view.present())
+    await settle()
+    assert not later.done(), "what is old is not told as the present"
+    gate.set()
+    await reading
+    assert (await later).document.generated_at > first.document.generated_at
+
+
 # -- what is published -----------------------------------------------------------------------
+
+
+async def test_the_bytes_of_many_agents_are_at_hand_before_they_are_asked_for(store: Store) -> None:
+    assert not (await store.view.present()).is_packed
+    for number in range(AT_ONCE):
+        store.fleet.enter(f"agent-{number}", word=said())
+    await store.clock.advance(EVERY_S)
+    edition = await store.view.present()
+    assert edition.is_packed
+    assert gzip.decompress(edition.zipped) == edition.body
+    assert len(edition.zipped) < len(edition.body) / 10
 
 
 async def test_what_merely_ages_is_no_revision_and_has_the_same_tag(store: Store) -> None:

@@ -155,6 +155,15 @@ async def test_it_is_as_its_published_schema_has_it_which_is_the_models(standby:
     assert list(Draft202012Validator(published).iter_errors(body)) == []
 
 
+async def test_it_is_compressed_for_who_takes_it_so(standby: Standby, http: Any) -> None:
+    url = f"{standby.url}/api/fleet/health"
+    _, body, headers = await ask(http, url, **{"Accept-Encoding": "gzip"})
+    assert (headers["Content-Encoding"], headers["Vary"]) == ("gzip", "Accept-Encoding")
+    _, plain, headers = await ask(http, url, **{"Accept-Encoding": "identity"})
+    assert ("Content-Encoding" in headers, headers["Vary"]) == (False, "Accept-Encoding")
+    assert body == plain
+
+
 async def test_nothing_is_sent_again_while_it_merely_ages(standby: Standby, http: Any) -> None:
     url = f"{standby.url}/api/fleet/health"
     _, _, headers = await ask(http, url)

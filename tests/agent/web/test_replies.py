@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from agent.web.replies import etag_of, is_known
+from agent.web.replies import etag_of, is_known, takes_gzip
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,19 @@ def test_a_tag_is_known_when_it_is_named(header, known) -> None:
 def test_the_tag_is_of_the_bytes() -> None:
     assert etag_of(b"a") == etag_of(b"a") != etag_of(b"b")
     assert etag_of(b"a").startswith('"')
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_taken"),
+    [
+        pytest.param("gzip", True, id="alone"),
+        pytest.param("br, gzip;q=0.5", True, id="after another"),
+        pytest.param("*", True, id="whatever"),
+        pytest.param("gzip; q=0", False, id="refused"),
+        pytest.param("gzip;q=0.000", False, id="refused at length"),
+        pytest.param("identity", False, id="as it is"),
+        pytest.param("", False, id="nothing said"),
+    ],
+)
+def test_who_takes_gzip_says_so(accepted: str, is_taken: bool) -> None:
+    assert takes_gzip(make_mocked_request("GET", "/", {"Accept-Encoding": accepted})) is is_taken

@@ -14,6 +14,7 @@ from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.tenure import Tenure
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
+from agent.store.postgres.waking import wake
 from agent.testing import ManualClock
 from tests.postgres import Database, prepare, running_cluster
 
@@ -29,6 +30,8 @@ class One:
         self.beats: list[Role] = []
         self.fault: Exception | None = None
         self.entering: str | None = None
+        self.seen: list[bool] = []
+        self.words: list[str] = []
         self.entered = 0
         self.member = Member(desk="main", agent=name, instance=f"folder-{name}", run=f"{name}-{run}")
         self.tenure = Tenure(
@@ -38,7 +41,7 @@ class One:
             lasts=LASTS,
             enter=self._enter,
             beat=self._beat,
-            woken=lambda: None,
+            woken=self.words.append,
         )
 
     async def _enter(self, connection: Connection) -> None:
@@ -46,8 +49,9 @@ class One:
         if self.entering is not None:
             await connection.execute(self.entering)
 
-    async def _beat(self, connection: object, role: Role) -> None:
+    async def _beat(self, connection: object, role: Role, is_seen: bool) -> None:
         self.beats.append(role)
+        self.seen.append(is_seen)
         if self.fault is not None:
             raise self.fault
 
@@ -283,3 +287,52 @@ async def test_one_whose_pooler_keeps_the_wake_ups_to_itself_owns_its_desk(datab
         assert await a.turns() is Role.OWNER
         assert a.tenure.error is None
         a.link.drop()
+
+
+async def test_an_owner_is_seen_with_its_renewal(make: Make, database) -> None:
+    a, b = make("a"), make("b")
+    await a.turns()
+    await a.turns()
+    await b.turns()
+    assert (a.seen, b.seen) == ([False, False], [False]), "nobody of the name has entered"
+    with database.admin() as connection:
+        connection.execute(
+            "INSERT INTO openbell.beat (agent, run, seen_at) VALUES ('a', 'a-1', clock_timestamp())"
+        )
+    await a.turns()
+    assert a.seen[-1]
+
+
+async def test_only_a_word_of_its_own_lease_is_worth_a_turn(make: Make) -> None:
+    a, b = make("a"), make("b")
+    await a.turns()
+    running = asyncio.ensure_future(b.tenure.run())
+    await until(lambda: len(b.beats) == 1)
+    async with a.link.use(5) as connection:
+        for word in ("fleet", "lease/desk/other", "letters/main"):
+            await wake(connection, word)
+    await until(lambda: len(b.words) == 3)
+    assert len(b.beats) == 1
+    await a.tenure.give_up()
+    await until(lambda: b.tenure.role is Role.OWNER)
+    assert b.words == ["fleet", "lease/desk/other", "letters/main", "lease/desk/main"]
+    running.cancel()
+
+
+async def test_an_agent_that_rests_hears_at_once_that_the_server_has_gone(make: Make, database) -> None:
+    a = make("a")
+    running = asyncio.ensure_future(a.tenure.run())
+    await until(lambda: len(a.beats) == 1)
+    with database.admin() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    await until(lambda: len(a.beats) == 2 or a.tenure.error is not None)
+    running.cancel()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.01)

@@ -177,6 +177,24 @@ async def test_others_are_woken_only_by_what_matters_to_them(
     assert await wait(other, 5 if is_told else NOTHING_HEARD_S) == ({NEWS} if is_told else set())
 
 
+async def test_of_many_that_change_at_once_the_first_wakes_the_others(connections) -> None:
+    one, other = await connections(), await connections()
+    both = (member(), member("mumbai-2"))
+    for who in both:
+        await register(one, who, FACTS)
+        await say(one, who, word())
+        await age(one, who.agent, 60)
+    assert await listens(other)
+    await say(one, both[0], word("FEED_STALE"))
+    assert await wait(other, 5) == {NEWS}
+    await age(one, "mumbai-1", -60)  # surely less than a second ago, however slow the machine
+    await say(one, both[1], word("FEED_STALE"))
+    assert await wait(other, NOTHING_HEARD_S) == set()
+    await age(one, "mumbai-1", 120)
+    await say(one, both[1], word())
+    assert await wait(other, 5) == {NEWS}
+
+
 async def test_a_word_that_nobody_can_read_does_not_stop_the_beats(connections) -> None:
     one = await connections()
     await register(one, member(), FACTS)

@@ -14,7 +14,7 @@ from agent.alerts import letters as post
 from agent.alerts.letters import Letter, LetterState
 from agent.model import Receipt
 from agent.store.entry import Entry
-from agent.store.postgres.claiming import claim
+from agent.store.postgres.claiming import claim, waits
 from agent.store.postgres.connecting import Connection, writing
 from agent.store.postgres.leases import release, take
 from agent.store.postgres.shipping import ship
@@ -42,6 +42,16 @@ async def test_the_owner_gets_its_letters_as_they_are_shipped_each_once(one) -> 
     more = await ship(one, A, [run.ships(Entry(letters=(letter("n4", 4),)))], claims_in=1)
     assert notices(more.claimed) == ["n4"]
     assert (await ship(one, A, (), claims_in=1)).claimed == ()
+
+
+async def test_to_look_whether_a_letter_waits_is_to_claim_none(one) -> None:
+    assert not await waits(one, A.desk, 1)
+    await ship(one, A, [Run(A).ships(Entry(letters=(letter("n1", 1),)))], claims_in=None)
+    assert await waits(one, A.desk, 1)
+    assert notices((await ship(one, A, (), claims_in=1)).claimed) == ["n1"]
+    assert not await waits(one, A.desk, 1)
+    assert await waits(one, A.desk, 1, again=True)
+    assert await waits(one, A.desk, 2)
 
 
 async def test_what_has_ended_is_not_claimed_and_what_was_begun_is(one) -> None:
