@@ -20,49 +20,31 @@ from agent.runtime.holding import FILE, Gate
 from agent.runtime.lock import FolderLock
 from agent.runtime.notifiers import Notifiers
 from agent.runtime.sharing.held import Held
+from agent.runtime.sharing.heritage import Heritage
 from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.outlook import Outlook
 from agent.runtime.sharing.presence import Presence
-from agent.runtime.sharing.settling import settled
 from agent.runtime.sharing.shipper import Shipper
-from agent.runtime.sharing.tenure import CONNECT_S, Tenure
+from agent.runtime.sharing.sweeping import Sweeper
+from agent.runtime.sharing.tenure import Tenure
 from agent.runtime.supervision import Supervisor
-from agent.store import snapshot
 from agent.store.door import Door
-from agent.store.entry import Entry
 from agent.store.journal import Journal
 from agent.store.keeping import Limits
 from agent.store.postgres.agents import NEWS, has_standby, url_of
 from agent.store.postgres.connecting import Address, Connection, SharedStoreError
 from agent.store.postgres.identity import Member
-from agent.store.postgres.pruning import prune
-from agent.store.postgres.reading import (
-    Inheritance,
-    SharedHistory,
-    inheritance,
-    letters_as_known,
-)
+from agent.store.postgres.reading import SharedHistory
 from agent.store.postgres.schema import bring_forward
 from agent.store.postgres.shipping import Landed
-from agent.store.postgres.troubles import silent
 from agent.store.postgres.waking import letters_word
 from agent.store.shared import SharedJournal
 
 log = logging.getLogger(__name__)
 
-EPOCH_KEY = "sharing:epoch"
-SALT_KEY = "core:salt"
-KNOWN_KEY = "sharing:known"
-"""The epoch as of which this folder knows all of the desk."""
-ANOTHERS = -1
-"""Another agent has owned the desk, and it knows more."""
-ERA = 1_000_000
-"""By so much the epochs are raised where a backup is put back, as the manual says."""
 START_PATIENCE_S = 5.0
 """So long is the shared store waited for at the start; the agent then begins without it."""
 AGAIN_S = 0.25
-PRUNING_S = 300.0
-TIDY_EVERY_S = 5.0
 PARTING_S = 1.0
 """So long may each step of a parting take."""
 
@@ -99,13 +81,13 @@ class Membership:
         self._held: Held | None = None
         self._supervisor = Supervisor(clock)
         self.has_begun = False
-        self.ids: Ids = self._ids(self.desk)
+        self.ids: Ids = DerivedIds(self.desk)
         """With what the desk's agents have in common, once it is ours."""
         self.presence = Presence(blueprint, base_url=base_url, clock=clock)
         self._history = SharedHistory(self.address, self.desk)
         self.journal: Door = SharedJournal(self.local, self._history, pruned=self._prune)
+        self._sweeper = Sweeper(self.address, self.desk, self._supervisor)
         self._agent: Serving | None = None
-        self._is_pruning = False
         self._owner_url: tuple[str | None, str | None] = (None, None)
 
     # -- the process's life ----------------------------------------------------------------------
@@ -125,7 +107,7 @@ class Membership:
         for name, run in (
             ("the desk's lease", self.tenure.run),
             ("shipping", self.shipper.run),
-            ("tidying", self._tidy),
+            ("tidying", self.heritage.tidy),
             ("the fleet", self.outlook.view.run),
             ("word of the fleet", self.outlook.tell),
         ):
@@ -134,7 +116,6 @@ class Membership:
     def _put_together(self) -> None:
         member = Member(desk=self.desk, agent=self._name, instance=self.local.instance, run=self._run)
         self.member = member
-        self.local.epoch = int(self.local.value(EPOCH_KEY) or 0)
         self.shipper = Shipper(
             self._work,
             member,
@@ -153,6 +134,15 @@ class Membership:
             woken=self._woken,
             turned=self._turned,
         )
+        self.heritage = Heritage(
+            self.local,
+            member,
+            link=self._work,
+            shipper=self.shipper,
+            tenure=self.tenure,
+            clock=self._clock,
+        )
+        self.heritage.resume()
         self.outlook = Outlook(
             self.address,
             member,
@@ -178,7 +168,7 @@ class Membership:
 
     def _begin_without(self, error: SharedStoreError) -> None:
         self.shipper.failed(error)
-        if self._is_current:
+        if self.heritage.is_current:
             log.warning("starting without the shared store: %s", error)
             self.tenure.keep(self.local.epoch)
         else:
@@ -232,125 +222,15 @@ class Membership:
                 self.tenure.stir()
             await self.tenure.until(held=True)
             try:
-                await self._inherit()
+                await self.heritage.take_over()
             except StoreError as error:
                 if not has_said_so:
                     log.warning("what the desk's former owner knew cannot be read: %s", error)
                 has_said_so = True
                 await self._clock.sleep(AGAIN_S)
             else:
-                self.ids = self._ids(f"{self.desk}/{self._salt()}")
+                self.ids = self.heritage.ids()
                 return
-
-    def _ids(self, desk: str) -> Ids:
-        return DerivedIds(desk, era=lambda: self.local.epoch // ERA)
-
-    def _salt(self) -> str:
-        """What makes the ids of a desk its own: another desk of the name, in a store that was emptied,
-        never gives the same.
-        """
-        salt = self.local.value(SALT_KEY)
-        if salt is None:
-            salt = uuid.uuid4().hex
-            self.local.append(Entry(values=((SALT_KEY, salt),)))
-        return salt
-
-    async def _inherit(self) -> None:
-        """Ship what is left of a former tenure, then take over what the shared store knows.
-
-        Who knows all of the desk already goes on with that, where the store cannot be asked in time.
-        Raises `StoreError` where another may know more.
-        """
-        error: StoreError = silent(self.address)
-        epoch = self.tenure.seat.epoch
-        if self.tenure.owns:
-            try:
-                self._take_in(*await self._ask_for_all())
-                await self.local.flush()
-            except StoreError as problem:
-                error = problem
-            else:
-                self._remember(KNOWN_KEY, epoch)
-                return
-        if not self._is_current:
-            raise error
-        log.warning("going on with what is known here: %s", error)
-
-    async def _ask_for_all(self) -> tuple[list[Letter], Inheritance]:
-        """The letters that wait here, and what the shared store knows, of those too."""
-        await self._ship_what_is_left()
-        waiting = await self.local.open_letters()
-        async with self._work.use(START_PATIENCE_S) as connection:
-            return waiting, await inheritance(connection, self.desk, [letter.id for letter in waiting])
-
-    async def _ship_what_is_left(self) -> None:
-        """Raises `StoreError` where the store does not have in time what it must know to be asked."""
-        try:
-            async with self._clock.timeout(START_PATIENCE_S):
-                await self.shipper.drain()
-        except (StoreError, TimeoutError) as error:
-            if self._is_current:
-                raise error if isinstance(error, StoreError) else silent(self.address) from None
-
-    def _take_in(self, waiting: list[Letter], known: Inheritance) -> None:
-        if known.is_empty:
-            self._bring_in()
-            return
-        self.local.inherit(
-            values=known.values,
-            incidents=known.incidents,
-            letters=settled(waiting, known.letters, self._clock.now()),
-            reached=known.reached,
-            delivered_last=known.delivered_last,
-            last_letter=known.last_letter,
-        )
-
-    @property
-    def _is_current(self) -> bool:
-        """Whether nobody else has owned the desk, as far as is known, since this folder knew all of it."""
-        known, lease = int(self.local.value(KNOWN_KEY) or 0), self.tenure.lease
-        if lease is None:
-            return known != ANOTHERS
-        return lease.instance == self.member.instance and lease.held_from <= known
-
-    def _remember(self, key: str, number: int) -> None:
-        """For the next run, and for no other agent."""
-        self.local.append(Entry(values=((key, str(number)),), inherited=True))
-
-    async def _tidy(self) -> None:
-        """While another owns the desk: learn what became of the letters that were left open here."""
-        while True:
-            await self._clock.sleep(TIDY_EVERY_S)
-            if self.tenure.seat.is_held or self.tenure.error is not None:
-                continue
-            with suppress(StoreError):
-                await self.shipper.drain()
-                waiting = await self.local.open_letters()
-                if not waiting:
-                    continue
-                async with self._work.use(START_PATIENCE_S) as connection:
-                    known = await letters_as_known(connection, self.desk, [one.id for one in waiting])
-                if not self.tenure.seat.is_held:
-                    letters = tuple(settled(waiting, known, self._clock.now()))
-                    self.local.append(Entry(letters=letters, inherited=True))
-
-    def _bring_in(self) -> None:
-        """The shared store knows nothing of the desk yet: what this agent knew alone is its beginning."""
-        incident = self._open_incident()
-        self.local.append(
-            Entry(
-                values=tuple(self.local.values_under("").items()),
-                incidents=() if incident is None else (incident,),
-                letters=self.local.waiting,
-            )
-        )
-
-    def _open_incident(self) -> Incident | None:
-        text = self.local.value(snapshot.KEY)
-        try:
-            return None if text is None else snapshot.unpack(text).course.incident
-        except (ValueError, KeyError, TypeError):
-            return None
 
     async def lost(self) -> None:
         """Wait until the desk is not ours any more."""
@@ -433,12 +313,7 @@ class Membership:
 
     def _turned(self) -> None:
         """After each turn of the lease, whatever came of it."""
-        seat = self.tenure.seat
-        if not self._is_current and self.local.value(KNOWN_KEY) != str(ANOTHERS):
-            self._remember(KNOWN_KEY, ANOTHERS)
-        if seat.is_held and seat.epoch != self.local.epoch:
-            self.local.epoch = seat.epoch
-            self._remember(EPOCH_KEY, seat.epoch)
+        if self.heritage.follow():
             self.shipper.wake()
         if self._held is not None and self._agent is not None:
             if self.tenure.is_alone or (self.tenure.owns and self.shipper.is_stuck):
@@ -455,20 +330,8 @@ class Membership:
 
     def _prune(self, limits: Limits) -> None:
         """The desk's owner has the shared history forget what the journal here forgets."""
-        if self.tenure.owns and not self._is_pruning:
-            self._is_pruning = True
-            self._supervisor.spawn("pruning", self._forget_old(limits))
-
-    async def _forget_old(self, limits: Limits) -> None:
-        link = Link(self.address)
-        try:
-            async with link.use(PRUNING_S, connect_s=CONNECT_S) as connection:
-                await prune(connection, self.desk, limits)
-        except SharedStoreError as error:
-            log.warning("the shared history is pruned another time: %s", error)
-        finally:
-            link.drop()
-            self._is_pruning = False
+        if self.tenure.owns:
+            self._sweeper.sweep(limits)
 
     def _landed(self, landed: Landed) -> None:
         if self._held is not None and landed.claimed:

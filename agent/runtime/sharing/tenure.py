@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from math import inf
 
 from agent.clock import Clock
 from agent.fence import in_words
 from agent.fleet.rows import Role
+from agent.runtime.sharing.ears import Ears
 from agent.runtime.sharing.link import Link
 from agent.runtime.sharing.seat import TROUBLE_AFTER_S, Seat
 from agent.store.postgres.connecting import Connection, SharedStoreError
 from agent.store.postgres.identity import Member
 from agent.store.postgres.leases import Lease, look, release, take
 from agent.store.postgres.pulse import hold_on
-from agent.store.postgres.waking import ECHO_S, heard, lease_word, listens
+from agent.store.postgres.waking import ECHO_S, lease_word
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +67,7 @@ class Tenure:
         self._is_seen = False
         self._on_turn = turned
         self._turn = asyncio.Lock()
-        self._listening: Connection | None = None
-        self._stirred = asyncio.Event()
+        self._ears = Ears(link, clock, self._hear)
         self._turned = asyncio.Event()
         self.seat = Seat()
         self.lease: Lease | None = None
@@ -114,15 +113,15 @@ class Tenure:
 
     def stir(self) -> None:
         """Take the next turn now."""
-        self._stirred.set()
+        self._ears.stir()
 
     # -- turns -----------------------------------------------------------------------------------
 
     async def run(self) -> None:
         while True:
-            self._stirred.clear()
+            self._ears.begin()
             await self.turn()
-            await self._rest()
+            await self._ears.rest(self._pause_s())
 
     async def turn(self) -> None:
         """Renew the lease or look whether it is free, and say that we are here."""
@@ -154,9 +153,9 @@ class Tenure:
             self._heard_at = self._clock.monotonic()
             self._settle(seat)
             await self._beat(connection, self.role, self._is_seen)
-        if connection is not self._listening:
+        if not self._ears.listens_on(connection):
             async with self._link.use(self._patience_s + ECHO_S) as connection:
-                await self._listen(connection)
+                await self._ears.listen(connection)
 
     def keep(self, epoch: int) -> None:
         """There is no store at the start: begin as the owner that this agent was in an epoch."""
@@ -178,14 +177,6 @@ class Tenure:
     @property
     def _patience_s(self) -> float:
         return self._lasts_s / TURNS
-
-    async def _listen(self, connection: Connection) -> None:
-        """Have the server wake us; behind a pooler it does not, and the turns alone must do."""
-        if await listens(connection):
-            connection.add_notify_handler(lambda note: self._hear(note.payload))
-        else:
-            log.info("a pooler stands before the shared store: nobody is woken, the turns must do")
-        self._listening = connection
 
     async def _ask(self, connection: Connection, asked_at: float) -> Seat:
         resource, seat = self._member.resource, self.seat
@@ -270,32 +261,6 @@ class Tenure:
         if word == lease_word(self._member.resource):
             self.stir()
         self._woken(word)
-
-    def _read(self, connection: Connection) -> None:
-        """The server has said something by itself."""
-        if connection.lock.locked():
-            return  # somebody asks it something, and reads this as well
-        try:
-            for word in heard(connection):
-                self._hear(word)
-        except SharedStoreError:
-            self.stir()  # it is gone; the turn finds out
-
-    async def _rest(self) -> None:
-        """Until the next turn is due, or somebody stirs, or the server says something."""
-        descriptor, connection = self._link.descriptor, self._link.connection
-        loop = asyncio.get_running_loop()
-        if descriptor is not None and connection is not None:
-            loop.add_reader(descriptor, self._read, connection)
-        try:
-            async with self._clock.timeout(self._pause_s()):
-                await self._stirred.wait()
-        except TimeoutError:
-            pass
-        finally:
-            if descriptor is not None:
-                with suppress(OSError, ValueError):
-                    loop.remove_reader(descriptor)
 
     def _pause_s(self) -> float:
         if self.seat.failing_since is not None or not self.seat.is_held:
