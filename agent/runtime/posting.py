@@ -71,6 +71,7 @@ class Posting:
             return
         sent = [post.mark_unstored(letter) for letter in letters]
         for letter in sent:
+            self._gate.passed(letter)
             self.keep(letter)
         self._hand_out(sent)
 

@@ -34,7 +34,7 @@ def judge(case: Case) -> list[str]:
         *_untold(case.phases, case.seen),
         *_unfounded(case.phases, case.seen),
         *_ids(case.seen),
-        *_bodies(case.seen),
+        *_bodies(case.seen, case.evidence.held),
         *_order(case.seen),
         *_owners(case.evidence.held),
         *_stale(case.evidence.written),
@@ -75,19 +75,20 @@ def _ids(seen: Sequence[Seen]) -> Iterator[str]:
             yield f"second incident: phase {phase} is told of {', '.join(sorted(found))}"
 
 
-def _bodies(seen: Sequence[Seen]) -> Iterator[str]:
-    """One id tells one thing; and of one agent in one form, which a receiver may compare byte by byte.
+def _bodies(seen: Sequence[Seen], held: Sequence[Held]) -> Iterator[str]:
+    """One id tells one thing; and of one owner in one form, which a receiver may compare byte by byte.
 
-    Two agents that were cut off from each other tell it in two: each names itself and its instant.
+    Two agents that were cut off from each other tell it in two, and so does one that owns the desk anew
+    and could not hear that it had been told: each names itself and its instant.
     """
-    things, forms = defaultdict[str, set[str]](set), defaultdict[tuple[str, str], set[str]](set)
+    things, forms = defaultdict[str, set[str]](set), defaultdict[tuple[str, str, int], set[str]](set)
     for one in seen:
         things[one.id].add(f"{one.type} {one.code} of phase {one.phase} in {one.incident}")
-        forms[one.id, one.agent].add(one.digest)
+        forms[one.id, one.agent, sum(taken.at <= one.at for taken in held)].add(one.digest)
     for id_, found in things.items():
         if len(found) > 1:
             yield f"second meaning: {id_} came as {'; '.join(sorted(found))}"
-    for (id_, agent), digests in forms.items():
+    for (id_, agent, _), digests in forms.items():
         if len(digests) > 1:
             yield f"second body: {id_} came in {len(digests)} forms of {agent}"
 

@@ -53,6 +53,12 @@ def test_two_agents_may_tell_one_thing_in_their_own_words() -> None:
     assert told_by_two(case.seen) == 1
 
 
+def test_one_that_owns_the_desk_anew_may_tell_it_in_other_words() -> None:
+    again = replace(PROBLEM, at=6.0, digest="b9")
+    assert judge(seeing(again)) == []
+    assert judge(seeing(replace(again, at=2.0))) == ["second body: n1 came in 2 forms of a"]
+
+
 @pytest.mark.parametrize(
     ("case", "finding"),
     [
