@@ -188,6 +188,7 @@ async def steady(wanted: argparse.Namespace, fleet: Fleet) -> tuple[float, float
     row("transitions a second", f"{taken.transitions / taken.lasted_s:.1f}")
     account("shipping: from the commit to its landing", taken.lags)
     account(f"the fleet's answer, {asked.size / 1e3:,.0f} kB, {asked.sent / 1e3:,.0f} sent", asked.took)
+    account("beside it: a timer of the reader's, late by", asked.late)
     row("written ahead (WAL)", f"{wal / taken.lasted_s / 1e3:.0f} kB a second")
     row("failed, and tried again", f"{taken.failed}")
     tell_sizes(before, fleet.server.bytes_of(), taken.transitions or 1, fleet.agents)

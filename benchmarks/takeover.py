@@ -28,7 +28,7 @@ from tests.campaign.fleet.receiver import receiving
 from tests.campaign.fleet.thing import under_watch
 from tests.postgres import Database, running_cluster
 
-ROUNDS = 5
+ROUNDS = 8
 OWNER = f"SELECT agent FROM openbell.lease WHERE resource = 'desk/{DESK}' AND ends_at > clock_timestamp()"
 ROLE = "SELECT role FROM openbell.agent WHERE name = %s AND ended_at IS NULL"
 PATIENCE_S = 60.0
@@ -96,7 +96,7 @@ async def hand_over(
 
 
 async def measure(database: Database, folder: Path) -> dict[str, list[tuple[float, float]]]:
-    found = defaultdict[str, list[tuple[float, float]]](list)
+    dice, found = random.Random(1), defaultdict[str, list[tuple[float, float]]](list)
     async with (
         under_watch(folder / "phases") as thing,
         receiving(folder / "received", random.Random(0)) as receiver,
@@ -112,7 +112,8 @@ async def measure(database: Database, folder: Path) -> dict[str, list[tuple[floa
         for _ in range(ROUNDS):
             for blow in (killed, stopped_still, cut_off, told_to_end):
                 await until(partial(stands_by, database, other))
-                await asyncio.sleep(4)  # as long as a lease, that it may be taken at all
+                # As long as a lease, that it may be taken at all; and until any moment of the owner's turn.
+                await asyncio.sleep(4 + dice.random())
                 found[blow.__name__].append(await hand_over(database, owner, other, blow))
                 await restore(owner)
                 owner, other = other, owner

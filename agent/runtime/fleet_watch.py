@@ -165,17 +165,18 @@ class FleetView:
         if self.latest is None or age_s > (BORNE_FOR_S if self._reading.locked() else FRESH_FOR_S):
             await self._be_fresh()
         assert self.latest is not None  # noqa: S101 - that was published
-        return await self._packed(self.latest)
+        edition = self.latest
+        await self._pack(edition)
+        return edition
 
     async def _be_fresh(self) -> None:
         is_old = self._clock.monotonic() - self._tried_at > FRESH_FOR_S
         await self.refresh(reads=self.latest is None or (is_old and self._error is None))
 
-    async def _packed(self, edition: Edition) -> Edition:
+    async def _pack(self, edition: Edition) -> None:
         async with self._packing:
             if not edition.is_packed and len(edition.document.agents) > AT_ONCE:
                 await asyncio.to_thread(edition.pack)
-        return edition
 
     async def refresh(self, *, reads: bool = True, publishes: bool = True) -> None:
         """Read and publish. Whoever comes while another reads gets what that one has read.
@@ -213,7 +214,10 @@ class FleetView:
         return self._has_readers() or self._watches() or self._error is not None
 
     def _has_readers(self) -> bool:
-        return self._clock.monotonic() - self._asked_at < LOOKED_AT_FOR_S or self.readers() > 0
+        return self._is_asked_for() or self.readers() > 0
+
+    def _is_asked_for(self) -> bool:
+        return self._clock.monotonic() - self._asked_at < LOOKED_AT_FOR_S
 
     async def _rest(self) -> None:
         await self._clock.sleep(LEAST_PAUSE_S)
@@ -256,7 +260,10 @@ class FleetView:
             made = self._made(known, former)
         if former is not None and made.revision != former.revision:
             self._before = former
-        self.latest = Edition(made, self._mark, self._before)
+        edition = Edition(made, self._mark, self._before)
+        if self._is_asked_for():
+            await self._pack(edition)
+        self.latest = edition
         self._published_at = self._clock.monotonic()
         self.revised.set(made.revision)
         self.renewed.set(made.generated_at)

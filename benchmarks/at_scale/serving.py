@@ -58,6 +58,9 @@ async def _hear(url: str, view: FleetView) -> None:
             view.wake()
 
 
+LEAST_S = 0.001
+
+
 @dataclass
 class Asked:
     """How long answers took, in seconds; how long the latest was, in bytes, as it was sent and as it is.
@@ -66,6 +69,8 @@ class Asked:
     """
 
     took: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)
+    """By how much the reader's own timer was late: so busy was the machine."""
     sent: int = 0
     size: int = 0
     wanted: int | None = None
@@ -80,6 +85,7 @@ async def look(address: str, every_s: float, until: asyncio.Event, asked: Asked)
         due = time.perf_counter()
         while not until.is_set():
             began = time.perf_counter()
+            asked.late.append(began - due)
             async with session.get(f"{address}/api/fleet/health") as answer:
                 body = await answer.read()
                 assert answer.status == 200
@@ -89,7 +95,7 @@ async def look(address: str, every_s: float, until: asyncio.Event, asked: Asked)
                 asked.counts = json.loads(gzip.decompress(body))["counts"]["desks"]
                 if asked.counts["critical"] == asked.wanted:
                     asked.all_seen_at = time.perf_counter()
-            due = max(due + every_s, time.perf_counter())
+            due = max(due + every_s, time.perf_counter() + LEAST_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(until.wait(), max(0.001, due - time.perf_counter()))
+                await asyncio.wait_for(until.wait(), due - time.perf_counter())
         asked.size = len(gzip.decompress(body))
