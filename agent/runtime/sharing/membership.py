@@ -29,6 +29,7 @@ from agent.runtime.sharing.sweeping import Sweeper
 from agent.runtime.sharing.tenure import Tenure
 from agent.runtime.supervision import Supervisor
 from agent.store.door import Door
+from agent.store.entry import Entry
 from agent.store.journal import Journal
 from agent.store.keeping import Limits
 from agent.store.postgres.agents import NEWS, has_standby, url_of
@@ -334,5 +335,11 @@ class Membership:
             self._sweeper.sweep(limits)
 
     def _landed(self, landed: Landed) -> None:
-        if self._held is not None and landed.claimed:
+        if landed.told:
+            self.local.append(Entry(letters=landed.told, inherited=True))
+        if self._held is None:
+            return
+        for letter in landed.told:
+            self._held.passed(letter)
+        if landed.claimed:
             self._held.claimed(landed.claimed)

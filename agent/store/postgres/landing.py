@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
-from agent.alerts.letters import OPEN
+from agent.alerts.letters import OPEN, Letter, LetterState
+from agent.store.postgres import questions
 from agent.store.postgres.columns import (
     AWAKE,
     DEED,
@@ -23,6 +24,7 @@ from agent.store.postgres.columns import (
 from agent.store.postgres.connecting import Connection
 from agent.store.postgres.identity import Member
 from agent.store.postgres.parcels import Parcel
+from agent.store.postgres.questions import fetch, read_letters
 
 FAULTS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 """What lies in a row, and would fail again; that row is given up, and all others land."""
@@ -34,21 +36,31 @@ _CLOSED = INCIDENT.names.index("closed_at")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many rows were refused for coming late, how many late letters wait now for the owner, and
-    which rows cannot be written at all.
+    """How many rows were refused for coming late, how many late letters wait now for the owner, which
+    rows cannot be written at all, and which of the owner's letters had been delivered by another agent,
+    under the same id.
     """
 
     refused: int
     waiting: int
     lost: Sequence[str]
+    told: Sequence[Letter] = ()
 
 
 async def put(connection: Connection, member: Member, parcel: Parcel, *, is_careful: bool) -> Outcome:
-    """As the owner's word: each row takes the place of what was known."""
+    """As the owner's word: each row takes the place of what was known; what was delivered stays so."""
     lander = _Lander(connection, member, parcel.epoch, is_careful)
-    for table in TABLES:
+    for table in TABLES[:-1]:
         await lander.run(PUT[table.name], table, parcel.of(table))
-    return Outcome(refused=0, waiting=0, lost=[*parcel.lost, *lander.lost])
+    written = await lander.run(PUT[OUTBOX.name], OUTBOX, parcel.of(OUTBOX))
+    rest = {row[0] for row in parcel.of(OUTBOX)} - {id_ for (id_,) in written}
+    told = await _delivered(connection, member.desk, rest) if rest else ()
+    return Outcome(refused=0, waiting=0, lost=[*parcel.lost, *lander.lost], told=told)
+
+
+async def _delivered(connection: Connection, desk: str, ids: Iterable[object]) -> list[Letter]:
+    letters = read_letters(await fetch(connection, questions.THESE_LETTERS, desk, list(ids)))
+    return [letter for letter in letters if letter.state is LetterState.DELIVERED]
 
 
 async def put_late(connection: Connection, member: Member, parcel: Parcel, *, is_careful: bool) -> Outcome:
@@ -159,7 +171,8 @@ PUT = {
     ),
     INCIDENT.name: _replacing(INCIDENT, "id"),
     VALUE.name: _replacing(VALUE, "key"),
-    OUTBOX.name: _replacing(OUTBOX, "id"),
+    OUTBOX.name: _replacing(OUTBOX, "id")
+    + " WHERE known.state <> 'delivered' OR excluded.state = 'delivered' RETURNING id",
 }
 PUT_INCIDENT_LATE = _insertion(INCIDENT, "ON CONFLICT DO NOTHING RETURNING id")
 PUT_LETTER_LATE = _late_letter()

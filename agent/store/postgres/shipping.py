@@ -44,6 +44,8 @@ class Landed:
 
     claimed: tuple[Letter, ...] = ()
     refused: int = 0
+    told: tuple[Letter, ...] = ()
+    """Letters of the batch that another agent had delivered already, under the same id: as they are."""
     lost: tuple[str, ...] = ()
     """Rows that no shared table can hold, each with its reason; they stay in the journal that wrote them."""
 
@@ -120,6 +122,7 @@ async def _land(
     return Landed(
         claimed=claimed,
         refused=sum(one.refused for one in outcomes),
+        told=tuple(letter for one in outcomes for letter in one.told),
         lost=tuple(row for one in outcomes for row in one.lost),
     )
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.alerts import letters as post
 from agent.alerts.letters import Address, Letter, LetterState
 from agent.clock import SystemClock
 from agent.config.loading import load
 from agent.errors import StoreError
 from agent.fleet.rows import Role
-from agent.model import NoticeType, Severity
+from agent.model import NoticeType, Receipt, Severity
 from agent.runtime.sharing.membership import Membership
 from agent.store.entry import Entry
 from agent.store.journal import Journal
@@ -202,6 +203,24 @@ async def test_a_desk_in_an_emptied_store_gives_other_ids(make: Make, database: 
     await other.begin()
     await other.owned()
     assert one.ids != other.ids
+
+
+async def test_what_another_agent_told_under_the_same_id_is_not_told_again(
+    make: Make, database: Database
+) -> None:
+    a, b = make(database.url, "a"), make(database.url, "b")
+    await a.begin()
+    await a.owned()
+    told = post.deliver(letter(), Receipt(status="200"), NOON)
+    a.journal.append(Entry(letters=(told,)))
+    await a.parted()
+    await b.begin()
+    await b.owned()
+    agent = Runs(b)
+    fresh = (letter(seq=5), letter("other.desk", 6))
+    b.journal.append(Entry(letters=fresh, written=lambda error: agent.gate.put(fresh)))
+    await eventually(lambda: agent.sent == ["other.desk"])
+    await eventually(lambda: letters_of(b, LetterState.DELIVERED, "n.desk"))
 
 
 async def test_who_stands_by_learns_what_became_of_the_letters_that_it_left(

@@ -235,3 +235,17 @@ def _noise(length: int) -> str:
     import random
 
     return "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
+
+
+async def test_what_another_agent_has_delivered_under_the_same_id_is_not_sent_again(one, database) -> None:
+    epoch = await own(one, B)
+    delivered = post.deliver(letter("n", 7, incident()), Receipt(status="200"), NOON)
+    await ship(one, A, [Run(A).ships(Entry(letters=(delivered,)))], claims_in=None)
+    again = replace(letter("n", 9, incident()), body='{"agent": "b"}')
+    more = letter("m", 10, incident())
+    landed = await ship(one, B, [Run(B).ships(Entry(letters=(again, more)), epoch)], claims_in=epoch)
+    assert [(one.notice, one.state, one.body) for one in landed.told] == [("n", "delivered", delivered.body)]
+    assert [one.notice for one in landed.claimed] == ["m"]
+    assert rows(database, "SELECT notice, state, agent FROM openbell.outbox ORDER BY seq") == [
+        ("n", "delivered", "a"), ("m", "pending", "b"),
+    ]  # fmt: skip
