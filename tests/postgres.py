@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -28,6 +29,9 @@ SPEED = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 NAMES = count(1)
 
+PORTS = range(20_000, 32_000)
+"""Below those that Linux hands out by itself."""
+
 
 def program(name: str) -> str:
     """Where one of PostgreSQL's programs is."""
@@ -42,9 +46,15 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A port for a program that is started later.
+
+    Not one of those that the system hands out: it might be another's connection until then.
+    """
+    for port in random.SystemRandom().sample(PORTS, 50):
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("0.0.0.0", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def as_other() -> list[str]:

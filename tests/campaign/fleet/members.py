@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -21,6 +20,7 @@ import aiohttp
 from agent.runtime import crash_loop
 from tests.campaign.fleet import gauge
 from tests.faultproxy import FaultProxy, proxying
+from tests.postgres import free_port
 
 ROOT = Path(__file__).parents[3]
 DESK = "pair"
@@ -236,13 +236,6 @@ def install(folder: Path) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openbell-gauge\nVersion: 0.1\n")
     (info / "entry_points.txt").write_text("[openbell]\ngauge = openbell_gauge\n")
     return folder
-
-
-def free_port() -> int:
-    """One that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _paths(*first: Path) -> str:
