@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from math import ceil
 
 import psycopg
+from psycopg.abc import Params, Query
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from agent.store.postgres.address import Address
@@ -25,6 +27,8 @@ SPARE_S = 0.5
 CANCEL_S = 0.5
 PATIENCE_S = 5.0
 """So long a transaction may take, from its beginning to the answer to its commit."""
+ATTEMPTS = 5
+"""So often a statement alone is tried that the server turns away for what others do at that moment."""
 
 SETTINGS = {
     "application_name": "openbell",
@@ -55,6 +59,22 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
     def explain(self, error: BaseException) -> SharedStoreError:
         """What an error on this connection means."""
         return silent(self.address) if self.is_hung_up else explain(self.address, error)
+
+    async def execute(
+        self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
+    ) -> psycopg.AsyncCursor[TupleRow]:
+        """Run a statement; one outside a transaction again, where the server turned it away unchanged.
+
+        A transaction of ours reads what is committed. A statement alone runs as the database is set to, and
+        where that is serializable, or repeatable read, the server asks for such a retry.
+        """
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await super().execute(query, params, prepare=prepare, binary=binary)
+            except psycopg.errors.SerializationFailure:
+                if self.info.transaction_status != TransactionStatus.IDLE:
+                    raise
+        return await super().execute(query, params, prepare=prepare, binary=binary)
 
     async def cancel_safe(self, *, timeout: float = CANCEL_S) -> None:
         """Ask the server to leave off; where it does not answer soon, hang up.
