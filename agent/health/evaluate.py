@@ -52,6 +52,7 @@ def evaluate(
         ended=endings(ruleset.scopes, memory, held, now),
         matched=matched,
         turns=turns,
+        looked_at=now if moment.starting is None else memory.looked_at,
         at=now,
         former=replace(memory, former=None),
     )
@@ -65,7 +66,7 @@ def evaluate(
         lead=_lead(moment, leading, after),
         next_at=min(_instants(moment, after), default=None),
         ask=_to_ask(moment, after),
-        reminders=tuple(_reminders(moment, unmet, memory.at)),
+        reminders=tuple(_reminders(moment, unmet, memory.looked_at or memory.started_at)),
     )
 
 
@@ -250,10 +251,8 @@ def _to_ask(moment: _Moment, memory: Memory) -> frozenset[str]:
     return frozenset(wanted | changed)
 
 
-def _reminders(
-    moment: _Moment, unmet: Mapping[Key, bool | None], after: datetime | None
-) -> Iterator[Reminder]:
-    """The reminders that came due since the last evaluation, of deadlines that are not met."""
+def _reminders(moment: _Moment, unmet: Mapping[Key, bool | None], after: datetime) -> Iterator[Reminder]:
+    """The reminders that came due since they were looked for last, of deadlines that are not met."""
     if moment.starting is not None:
         return
     for scope in moment.ruleset.timed:

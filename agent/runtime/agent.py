@@ -291,6 +291,7 @@ class Agent:
 
     def _set_going(self) -> None:
         keep = self._supervisor.keep
+        self.conduct.begin()
         self._keyring.set_going()
         self.machines.set_going()
         self.notifiers.set_going()

@@ -32,6 +32,7 @@ def test_everything_comes_back() -> None:
         frozenset({("feed-stale", None)}),
         {("feed-stale", None): (NOON, NOON)},
         ("feed-stale", None),
+        NOON - timedelta(minutes=1),
         NOON,
     )
     told = Told(
