@@ -66,6 +66,7 @@ def evaluate(
         next_at=min(_instants(moment, after), default=None),
         ask=_to_ask(moment, after),
         reminders=tuple(_reminders(moment, unmet, memory.at)),
+        watched=ruleset.problems,
     )
 
 
