@@ -117,7 +117,7 @@ class _Binding:
 
     def _complain_of_rule(self, place: tuple[str | int, ...], text: str, table: list[Any]) -> None:
         """A rule of the file is named by its line, a plugin's by its id; the default table is good."""
-        kind = type(text)
+        kind = type(text)  # a name that is missing stays one, in whatever words
         if place[0] != "rule" or not isinstance(place[1], int):
             self._complain(place, text)
             return
