@@ -135,6 +135,8 @@ def _pack_told(told: Told | None) -> dict[str, object] | None:
         "last_at": told.last_at.isoformat(),
         "is_flapping": told.is_flapping,
         "was_critical": told.was_critical,
+        "rule": told.rule,
+        "machine": told.machine,
     }
 
 
@@ -152,6 +154,8 @@ def _unpack_told(read: dict[str, Any] | None) -> Told | None:
         last_at=at(read["last_at"]),
         is_flapping=bool(read["is_flapping"]),
         was_critical=bool(read["was_critical"]),
+        rule=read.get("rule"),
+        machine=read.get("machine"),
     )
 
 

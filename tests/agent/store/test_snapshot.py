@@ -45,6 +45,8 @@ def test_everything_comes_back() -> None:
         last_at=NOON,
         is_flapping=True,
         was_critical=True,
+        rule="feed-stale",
+        machine="feed",
     )
     threads = {
         ("chat", None): Thread(told),
