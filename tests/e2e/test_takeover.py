@@ -144,13 +144,35 @@ async def stopped(pair: Pair) -> None:
     assert await pair.owner.stop() == 0
 
 
+async def lost_with_its_host(pair: Pair) -> None:
+    """From one moment on nothing comes from it, no end of a connection either.
+
+    The moment is the worst: it holds the lease's row, in a transaction that tells of one more silence.
+    """
+    log = pair.database.cluster.folder / "log"
+    proxy, before = pair.owner.proxy, len(log.read_bytes())
+    proxy.stall_behind = b"FOR SHARE"
+    await control(pair.owner, "/api/system/silences", rule="well", duration="2h", who="asha", why="too late")
+
+    async def is_cut() -> bool:
+        return proxy.stalled
+
+    async def is_let_go() -> bool:
+        return b"idle-in-transaction timeout" in log.read_bytes()[before:]
+
+    await pair.until(is_cut)
+    await pair.owner.kill()
+    await pair.until(is_let_go)
+
+
 async def let_go(pair: Pair) -> None:
     """What was done to the former owner has an end, if it can have one."""
     pair.owner.thaw()
-    pair.owner.proxy.heal()
+    if pair.owner.is_running:
+        pair.owner.proxy.heal()
 
 
-@pytest.mark.parametrize("blow", [killed, frozen, cut_off, stopped])
+@pytest.mark.parametrize("blow", [killed, frozen, cut_off, lost_with_its_host, stopped])
 async def test_the_other_goes_on_where_the_owner_was_and_nobody_is_told_twice(
     pair: Pair, blow: Callable[[Pair], Awaitable[None]], record_property: Callable[[str, object], None]
 ) -> None:
