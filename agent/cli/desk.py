@@ -169,7 +169,7 @@ class Desk:
 
     def _owner(self) -> Owner:
         known = self._membership
-        return Owner(known.desk, known.owner, known.owner_url, known.trouble())
+        return Owner(known.desk, known.owner, known.owner_url, known.trouble() or known.clock_trouble())
 
     def _fleet(self) -> Fleet:
         return Fleet(self._surface.clock, self._membership.outlook.view, self._membership.outlook.forget)

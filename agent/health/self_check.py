@@ -27,6 +27,7 @@ MACHINE = Machine(
             "NETWORK",
             "STORE",
             "SHARED_STORE",
+            "CLOCK",
             "DISK",
             "CONFIGURATION",
             "LOOP_LAG",
@@ -59,6 +60,7 @@ class Facts:
     network_error: str | None = None
     store_error: str | None = None
     sharing_error: str | None = None
+    clock_error: str | None = None
     room: Room | None = None
     """On the disk of the data folder."""
     configuration_error: str | None = None
@@ -111,6 +113,8 @@ def _footing(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "STORE", facts.store_error
     if facts.sharing_error:
         yield "SHARED_STORE", f"the store that agents share is not there: {facts.sharing_error}"
+    if facts.clock_error:
+        yield "CLOCK", facts.clock_error
     if facts.room is not None and facts.room.is_low:
         yield "DISK", f"the disk of the data folder is nearly full: {facts.room.free // 1024**2} MiB are left"
 

@@ -252,6 +252,7 @@ class Agent:
         self.wellbeing.credential_troubles = self._keyring.troubles
         self.wellbeing.journal_loss = lambda: self.journal.loss
         self.wellbeing.sharing_trouble = self._holding.trouble
+        self.wellbeing.clock_trouble = self._holding.clock_trouble
         self.wellbeing.journal_bytes = lambda: self.journal.size_bytes
         self.wellbeing.changed = self._check_self
         self.conduct.changed = self._check_self

@@ -39,7 +39,9 @@ class OpenGate:
 
 
 class Holding(Protocol):
-    """`permit` is whether an attempt to send may begin, `trouble` what is amiss with what is shared."""
+    """`permit` is whether an attempt to send may begin, `trouble` what is amiss with what is shared,
+    and `clock_trouble` with this machine's clock beside those of the others.
+    """
 
     journal: Door
     ids: Ids
@@ -49,6 +51,8 @@ class Holding(Protocol):
     def permit(self) -> bool: ...
 
     def trouble(self) -> str | None: ...
+
+    def clock_trouble(self) -> str | None: ...
 
     async def open(self) -> None:
         """Raises `StoreError` when the data folder or the journal cannot be used."""
@@ -72,6 +76,9 @@ class OwnFolder:
         return True
 
     def trouble(self) -> str | None:
+        return None
+
+    def clock_trouble(self) -> str | None:
         return None
 
     async def open(self) -> None:

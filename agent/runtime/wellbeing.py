@@ -45,6 +45,7 @@ class Wellbeing:
         self._suspends = 0
         self.journal_loss: Callable[[], str | None] = lambda: None
         self.sharing_trouble: Callable[[], str | None] = lambda: None
+        self.clock_trouble: Callable[[], str | None] = lambda: None
         self.journal_bytes: Callable[[], int] = lambda: 0
         self.changed: Callable[[], None] = lambda: None
 
@@ -146,6 +147,7 @@ class Wellbeing:
             room=self.footing.room if self.footing is not None else None,
             store_error=self._store_error or self.journal_loss(),
             sharing_error=self.sharing_trouble(),
+            clock_error=self.clock_trouble(),
             configuration_error=self._configuration_error,
             waiting=self._waiting,
             plugin_errors={one.name: one.error for one in part.plugins if one.error},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint
 from agent.errors import AgentError
-from agent.runtime.sharing.presence import compare_clocks
+from agent.runtime.sharing.clocks import Clocks
 from agent.store.postgres.agents import fleet_rows
 from agent.store.postgres.connecting import Address, connect
 from agent.store.postgres.schema import STEPS, version_of
@@ -27,7 +27,9 @@ async def look_at_store(blueprint: Blueprint) -> str:
     address, store = address_of(blueprint), blueprint.settings.store
     connection = await connect(address)
     try:
-        await compare_clocks(connection, SystemClock())
+        clocks = Clocks(SystemClock())
+        await clocks.compare(connection)
+        clocks.must_agree(address)
         version = await version_of(connection, address)
         if not version:
             return f"{address.place}: it answers; the first agent that starts makes the tables"

@@ -289,6 +289,9 @@ class Membership:
     def trouble(self) -> str | None:
         return self.tenure.trouble or self.shipper.trouble or self.presence.rival
 
+    def clock_trouble(self) -> str | None:
+        return self.presence.clocks.trouble
+
     async def open(self) -> None:
         """All is open since the process began."""
 

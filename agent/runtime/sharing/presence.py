@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 from agent import __version__
@@ -17,16 +17,13 @@ from agent.fleet.rows import AgentRow, Role
 from agent.fleet.word import packed, word_of
 from agent.health.document import HealthDocument
 from agent.model import Incident
-from agent.settings import format_duration
+from agent.runtime.sharing.clocks import Clocks
 from agent.store.postgres import pulse
 from agent.store.postgres.agents import Facts, beat, end, holder_of_name, reconfigured, register
-from agent.store.postgres.connecting import Connection, SharedStoreError
+from agent.store.postgres.connecting import Connection
 from agent.store.postgres.identity import Member
 
 log = logging.getLogger(__name__)
-
-APART = timedelta(minutes=1)
-"""Clocks that are further apart than this tell different stories; the agent does not start."""
 
 OWN = {"name", "server", "data", "store", "simulator", "telemetry"}
 """What differs between agents of one desk, and is no part of what they compare."""
@@ -47,24 +44,6 @@ def seen_from_elsewhere(url: str) -> str:
     return urlunsplit(parts._replace(netloc=socket.gethostname() + port))
 
 
-async def compare_clocks(connection: Connection, clock: SystemClock) -> timedelta:
-    """By how much this machine's clock is ahead. Raises `SharedStoreError` where they are far apart."""
-    asked_at = clock.wall()
-    cursor = await connection.execute("SELECT clock_timestamp()")
-    row = await cursor.fetchone()
-    answered_at = clock.wall()
-    assert row is not None  # noqa: S101 - for the type checker: it selects one row
-    offset: timedelta = asked_at + (answered_at - asked_at) / 2 - row[0].astimezone(UTC)
-    if abs(offset) > APART:
-        way = "ahead of" if offset > timedelta(0) else "behind"
-        raise SharedStoreError(
-            f"{connection.address.place}: this machine's clock is {format_duration(abs(offset))} {way} "
-            "the database's; have both follow a time server (chrony, systemd-timesyncd)",
-            lasting=True,
-        )
-    return offset
-
-
 class Presence:
     """`said` gives the document and the open incident of the agent that runs, if one does."""
 
@@ -83,12 +62,13 @@ class Presence:
         self.said: Callable[[], tuple[HealthDocument, Incident | None] | None] = lambda: None
         self.rival: str | None = None
         """Who else goes by our name: it came while we were out of touch."""
-        self.offset: timedelta = timedelta(0)
-        """By how much this machine's clock is ahead of the database's."""
+        self.clocks = Clocks(clock)
+        self._told_offset: timedelta = timedelta(0)
 
     async def register(self, connection: Connection, member: Member) -> None:
         """Enter this agent. Raises `SharedStoreError` where its name is taken, or its clock far off."""
-        self.offset = await compare_clocks(connection, self._clock)
+        await self.clocks.compare(connection)
+        self.clocks.must_agree(connection.address)
         await register(connection, member, self._facts)
 
     async def configured(self, connection: Connection, member: Member, blueprint: Blueprint) -> None:
@@ -127,11 +107,14 @@ class Presence:
         said = self.said() if role is not Role.STANDBY else None
         text = packed(word_of(*said)) if said is not None else None
         is_news = text is not None and text != self._told
-        if is_news or role is not self._told_role:
-            offset_ms = round(self.offset.total_seconds() * 1000, 1)
+        await self.clocks.follow(connection)
+        offset = self.clocks.offset
+        if is_news or role is not self._told_role or self.clocks.is_news(self._told_offset):
+            offset_ms = round(offset.total_seconds() * 1000, 1)
             word = text if is_news else None
             self._told_role = None  # until it is known what came of it
             is_ours = (await beat(connection, member, offset_ms=offset_ms, word=word, role=role)).is_ours
+            self._told_offset = offset
         else:
             is_ours = is_seen or await pulse.beat(connection, member)
         if not is_ours:

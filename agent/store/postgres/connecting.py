@@ -8,9 +8,9 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from math import ceil
+from typing import Any
 
 import psycopg
-from psycopg.abc import Params, Query
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
@@ -60,9 +60,7 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
         """What an error on this connection means."""
         return silent(self.address) if self.is_hung_up else explain(self.address, error)
 
-    async def execute(
-        self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
-    ) -> psycopg.AsyncCursor[TupleRow]:
+    async def execute(self, *asked: Any, **options: Any) -> psycopg.AsyncCursor[TupleRow]:
         """Run a statement; one outside a transaction again, where the server turned it away unchanged.
 
         A transaction of ours reads what is committed. A statement alone runs as the database is set to, and
@@ -70,11 +68,11 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
         """
         for _ in range(ATTEMPTS - 1):
             try:
-                return await super().execute(query, params, prepare=prepare, binary=binary)
+                return await super().execute(*asked, **options)
             except psycopg.errors.SerializationFailure:
                 if self.info.transaction_status != TransactionStatus.IDLE:
                     raise
-        return await super().execute(query, params, prepare=prepare, binary=binary)
+        return await super().execute(*asked, **options)
 
     async def cancel_safe(self, *, timeout: float = CANCEL_S) -> None:
         """Ask the server to leave off; where it does not answer soon, hang up.

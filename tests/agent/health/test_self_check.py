@@ -32,6 +32,7 @@ NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
         pytest.param(
             Facts(room=Room(free=19, whole=1000)), "DEGRADED", "DISK", "nearly full", id="a small disk, full"
         ),
+        pytest.param(Facts(clock_error="3m ahead"), "DEGRADED", "CLOCK", "3m ahead", id="clock"),
         pytest.param(Facts(store_error="the disk is full"), "DEGRADED", "STORE", "disk", id="store"),
         pytest.param(
             Facts(configuration_error="agent.toml:7: x"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,15 @@ class Ahead(SystemClock):
 
     def wall(self) -> datetime:
         return super().wall() + timedelta(minutes=4)
+
+
+class Settable(SystemClock):
+    """One that somebody sets."""
+
+    set_by = timedelta(0)
+
+    def wall(self) -> datetime:
+        return super().wall() + self.set_by
 
 
 class Hasty(SystemClock):
@@ -305,6 +315,31 @@ async def test_a_clock_minutes_off_keeps_the_agent_from_starting_and_changes_not
     with database.admin() as connection:
         assert connection.execute("SELECT count(*) FROM openbell.agent").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM openbell.lease").fetchone() == (0,)
+
+
+async def test_a_clock_that_is_set_later_costs_no_desk_and_is_told_until_it_is_right(
+    make: Make, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Settable()
+    member = make(database.url, "a", clock=clock)
+    await member.begin()
+    await member.owned()
+    with database.admin() as connection:
+
+        def told_s() -> int | None:
+            row = connection.execute("SELECT clock_offset_ms FROM openbell.beat").fetchone()
+            return round(row[0] / 1000) if row is not None and row[0] is not None else None
+
+        await eventually(lambda: told_s() == 0)
+        assert member.clock_trouble() is None
+        clock.set_by = timedelta(minutes=-3)
+        await eventually(lambda: told_s() == -180)
+        assert re.search(r"clock is (2m59s|3m|3m1s) behind the database's; have", str(member.clock_trouble()))
+        assert (member.tenure.role, member.trouble()) == (Role.OWNER, None)
+        clock.set_by = timedelta(0)
+        await eventually(lambda: told_s() == 0)
+    assert member.clock_trouble() is None
+    assert [one.levelname for one in caplog.records if "machine's clock" in one.message] == ["WARNING"]
 
 
 async def test_an_agent_starts_without_the_store_and_joins_it_later_with_all_that_it_did(make: Make) -> None:
