@@ -8,7 +8,7 @@ from datetime import datetime
 
 from agent.clock import Clock
 from agent.fleet import lost
-from agent.fleet.lost import fleet_report
+from agent.fleet.lost import Watch, fleet_report
 from agent.fleet.rows import AgentRow, FleetRows, Forgotten, Role
 from agent.model import Report
 from agent.runtime.fleet_watch import FleetView
@@ -64,10 +64,15 @@ class Outlook:
             deliver = self.deliver
             if deliver is None:
                 continue
-            report = fleet_report(self.view.watch(), self._clock.now())
+            report = fleet_report(self._watch(), self._clock.now())
             if told is None or told[0] != deliver or _is_news(told[1], report):
                 deliver(lost.NAME, report)
                 told = deliver, report
+
+    def _watch(self) -> Watch:
+        """Who watches is known from the lease: the rows are as old as the last look of somebody."""
+        watch = self.view.watch()
+        return watch if watch.is_ours else replace(watch, watcher=self._watchman.other)
 
     def hang_up(self) -> None:
         """Whoever waits for the store now hears that it is gone."""
