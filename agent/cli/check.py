@@ -59,7 +59,8 @@ def _told(blueprint: Blueprint, findings: list[Finding], live: bool) -> list[Fin
     """Say all that was found; returns the faults. What is not asked for live is a warning."""
     for one in findings:
         if not one.is_fault:
-            click.echo(f"  {one.key[1]:<{WIDTH}} {one.text}")
+            name = "store" if one.key[0] == "store" else one.key[1]
+            click.echo(f"  {name:<{WIDTH}} {one.text}")
     faults = [one for one in findings if one.is_fault]
     for one in faults:
         line = f"{blueprint.place(*one.key)}: {one.text}"

@@ -9,8 +9,10 @@ from contextlib import suppress
 
 from agent.cli.surface import Surface
 from agent.config.blueprint import Blueprint
+from agent.config.changes import Changes, compare, settle
 from agent.errors import AgentError
 from agent.runtime.agent import Agent
+from agent.runtime.reloading import Reloading, Reloads
 from agent.runtime.sharing.membership import Membership
 from agent.web.fleet import Fleet
 from agent.web.server import WebServer
@@ -105,11 +107,14 @@ class Desk:
         )
         await server.start()
         self._serving.set()
-        living = asyncio.create_task(self._live(), name="sign of life")
+        beside = [asyncio.create_task(self._live(), name="sign of life")]
+        if surface.reloads is not None:
+            beside.append(asyncio.create_task(self._reloading(surface.reloads).run(), name="configuration"))
         try:
             return await self._or_stopped(self._membership.owned())
         finally:
-            living.cancel()
+            for one in beside:
+                one.cancel()
             await server.stop()
 
     async def _live(self) -> None:
@@ -117,6 +122,33 @@ class Desk:
         while True:
             self._surface.alive()
             await self._surface.clock.sleep(ALIVE_EVERY_S)
+
+    def _reloading(self, reloads: Reloads) -> Reloading:
+        """Who stands by takes up an edit too: it takes over by the rules of now, and the fleet compares
+        those. It has no history, and a file that is wrong is in its log alone until it takes over.
+        """
+        redactor = self._surface.redactor
+        return Reloading(
+            reloads,
+            clock=self._surface.clock,
+            journal=None,
+            path=self._blueprint.path,
+            seen=self._blueprint.fingerprint,
+            adopt=self._adopt,
+            refused=lambda fault: None,
+            clean=redactor.clean if redactor is not None else str,
+        )
+
+    async def _adopt(self, blueprint: Blueprint) -> Changes:
+        if self._surface.redactor is not None:
+            for secret in blueprint.secrets:
+                self._surface.redactor.add(secret)
+        changes = compare(self._blueprint, blueprint)
+        self._go_by(settle(self._blueprint, blueprint))
+        return changes
+
+    def _go_by(self, blueprint: Blueprint) -> None:
+        self._blueprint = self._membership.blueprint = blueprint
 
     async def _own(self) -> None:
         surface, membership = self._surface, self._membership
@@ -165,7 +197,7 @@ class Desk:
         finally:
             if server is not None:
                 await server.stop()
-        self._blueprint = agent.blueprint
+        self._go_by(agent.blueprint)
 
     def _owner(self) -> Owner:
         known = self._membership

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ CALM = ("ok", "info")
 @click.pass_context
 def fleet(context: click.Context, /, config: Path, url: str | None, **options: Any) -> None:
     """Say which of many desks is in trouble. Exits 0 when all are well, 1 on a warning, 2 when one is
-    critical, 3 when one is unknown.
+    critical, 3 when one is unknown, or nobody knows one that is named.
     """
     if context.invoked_subcommand is not None:
         return
@@ -45,12 +46,15 @@ def fleet(context: click.Context, /, config: Path, url: str | None, **options: A
         click.echo(json.dumps({"error": str(error)}) if options["as_json"] else f"UNKNOWN: {error}")
         sys.exit(EXIT_UNREACHABLE)
     document = done(answer, agent)
-    click.echo(
-        json.dumps(document, indent=2)
-        if options["as_json"]
-        else describe(document, everything=options["everything"])
-    )
-    sys.exit(exit_code(document))
+    absent = missing(document, options["desks"], options["groups"])
+    if options["as_json"]:
+        click.echo(json.dumps(document, indent=2))
+    else:
+        if document["desks"] or not absent:
+            click.echo(describe(document, everything=options["everything"]))
+        for one in absent:
+            click.echo(f"UNKNOWN: there is no {one}")
+    sys.exit(exit_code(document, absent))
 
 
 @fleet.command()
@@ -64,9 +68,19 @@ def forget(config: Path, url: str | None, name: str) -> None:
     click.echo(f"{name} is forgotten")
 
 
-def exit_code(document: dict[str, Any]) -> int:
+def missing(document: dict[str, Any], desks: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """What was asked for and is not there: a check whose desk has another name now must not be well."""
+    there = {one["desk"] for one in document["desks"]}
+    absent = [f"desk {one}" for one in desks if one not in there]
+    if groups and not there:
+        absent.append(f"desk with a machine in {' or '.join(groups)}")
+    return absent
+
+
+def exit_code(document: dict[str, Any], absent: Sequence[str] = ()) -> int:
     """By the worst desk, as monitoring plugins have it; critical counts more than unknown."""
-    return EXIT[document["severity"]]
+    is_critical = document["severity"] == "critical"
+    return EXIT["unknown"] if absent and not is_critical else EXIT[document["severity"]]
 
 
 def describe(document: dict[str, Any], *, everything: bool = False) -> str:
@@ -100,11 +114,8 @@ def _head(document: dict[str, Any], troubled: int, watched: int) -> str:
     severity = document["severity"]
     counts = document["counts"]["desks"]
     parts = [f"{counts[one]} {one}" for one in ("critical", "unknown", "warning") if counts[one]]
-    said = (
-        f"{troubled} of {watched} desks in trouble: {', '.join(parts)}"
-        if troubled
-        else f"all {watched} desks well"
-    )
+    well = {0: "no desk is watched", 1: "the one desk is well"}.get(watched, f"all {watched} desks well")
+    said = f"{troubled} of {watched} desks in trouble: {', '.join(parts)}" if troubled else well
     return click.style(f"{SIGNS[severity]} {said}", fg=COLORS[severity], bold=True)
 
 

@@ -74,7 +74,8 @@ def done(answer: Answer, agent: Reach) -> Any:
 class Reach:
     """One agent's address and, where this user may read it, its control token."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, *, remark: str = "") -> None:
+        """`remark` is what to say of the address where nobody answers there."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"--url {url}: expected an address such as http://127.0.0.1:8000")
@@ -83,6 +84,7 @@ class Reach:
         self._host = parts.hostname
         self._port = parts.port
         self._path = parts.path.rstrip("/")
+        self._remark = remark
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def ask(
@@ -108,7 +110,7 @@ class Reach:
             answer = connection.getresponse()
             found = Answer(answer.status, dict(answer.getheaders()), answer.read())
         except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from None
+            raise self.unreachable(error) from None
         finally:
             connection.close()
         self._refuse_standby(found)
@@ -154,7 +156,7 @@ class Reach:
                     yield event, json.loads(line.removeprefix("data: "))
             raise Unreachable(f"{self.url}: the agent has ended")
         except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from None
+            raise self.unreachable(error) from None
         finally:
             connection.close()
 
@@ -162,9 +164,10 @@ class Reach:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         return kind(self._host, self._port, timeout=timeout_s)
 
-    def _unreachable(self, error: Exception) -> Unreachable:
+    def unreachable(self, error: Exception) -> Unreachable:
+        """What an error on the way there means, in words for people."""
         why = "no answer in time" if isinstance(error, socket.timeout) else str(error) or "no answer"
-        return Unreachable(f"{self.url}: no agent answers there ({why}); is it running?")
+        return Unreachable(f"{self.url}: no agent answers there ({why}); is it running?{self._remark}")
 
 
 def reach(config: Path, url: str | None) -> Reach:
@@ -176,7 +179,9 @@ def reach(config: Path, url: str | None) -> Reach:
     server, data = _server_of(config)
     host = "127.0.0.1" if server.host in ("0.0.0.0", "::") else server.host
     address = url or f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
-    return Reach(address, _token(config.parent / data))
+    unread = url is None and config.exists() and not glance(config)
+    remark = f" {config} cannot be read, so this is the default address: correct it, or give --url"
+    return Reach(address, _token(config.parent / data), remark=remark if unread else "")
 
 
 def _server_of(config: Path) -> tuple[Server, str]:

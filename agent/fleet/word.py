@@ -138,7 +138,8 @@ def _answer(document: HealthDocument) -> _Answer:
     if document.cause.machine != lost.NAME:
         return _Answer.model_validate(document, from_attributes=True)
     for one in document.problems:
-        if one.machine != lost.NAME and _counts(one) and one.severity.is_problem:
+        leads = _counts(one) and one.severity.is_problem and not one.aside
+        if leads and one.machine != lost.NAME:
             told = one.model_dump(include={"code", "severity", "message", "since"})
             return _Answer(**told, color=COLORS[one.severity])
     session = [part for part in document.machines.values() if part.role == MARKET]

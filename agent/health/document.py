@@ -93,6 +93,7 @@ class ProblemPart(_Part):
     suppressed_by: list[str]
     silenced_by: str | None = None
     flapping: bool = False
+    aside: bool = Field(default=False, description="it stands behind the session: never leads, never told")
 
 
 class MachinePart(_Part):
@@ -287,6 +288,7 @@ def _problem(problem: Problem) -> ProblemPart:
         suppressed_by=list(problem.suppressed_by),
         silenced_by=problem.silenced_by,
         flapping=problem.is_flapping,
+        aside=problem.is_aside,
     )
 
 

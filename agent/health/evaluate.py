@@ -43,7 +43,8 @@ def evaluate(
     unmet = {scope.key: _matches(moment, scope) for scope in ruleset.scopes}
     closed = {s.key: False for s in ruleset.timed if not deadlines.is_in_window(s, statuses, now)}
     matches = {**unmet, **closed}
-    matched, turns = flapping.turn(ruleset, memory, matches, now)
+    is_starting = moment.starting is not None
+    matched, turns = flapping.turn(ruleset, memory, matches, now, is_starting=is_starting)
     flaps = {key for key, recent in turns.items() if flapping.is_flapping(recent, ruleset.flapping)}
     held = dict(_held(moment, memory, matches, flaps))
     after = Memory(

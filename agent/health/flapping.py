@@ -10,18 +10,24 @@ from agent.health.stages import Memory
 
 
 def turn(
-    ruleset: Ruleset, memory: Memory, matches: Mapping[Key, bool | None], now: datetime
+    ruleset: Ruleset,
+    memory: Memory,
+    matches: Mapping[Key, bool | None],
+    now: datetime,
+    *,
+    is_starting: bool = False,
 ) -> tuple[frozenset[Key], dict[Key, tuple[datetime, ...]]]:
     """Which conditions hold, and the recent instants at which each came or went.
 
     A condition that cannot be known has neither come nor gone. The session's own rules turn
-    by the clock, and are left out.
+    by the clock, and are left out. Nor do the first moments of a run count: a feed connects then,
+    and four restarts or takeovers would make a flapping one of it.
     """
     matched = ruleset.problems & {
         key for key, holds in matches.items() if holds or (holds is None and key in memory.matched)
     }
     since = now - ruleset.flapping.within
-    turned = matched ^ memory.matched
+    turned = frozenset() if is_starting else matched ^ memory.matched
     turns = {}
     for key in (memory.turns.keys() | turned) & ruleset.problems:
         recent = tuple(at for at in memory.turns.get(key, ()) if at > since)

@@ -107,6 +107,25 @@ def endings(
     return ended
 
 
+def renewed(
+    scopes: Iterable[Scope], ended: Mapping[Key, datetime], held: Mapping[Key, Held], now: datetime
+) -> dict[Key, datetime]:
+    """The endings as a new run takes them up: a `suppress_extend` that ran begins anew, because it
+    gives time to come back, and the agent itself was away.
+
+    One after whose beginning a problem came up that it did not explain stays as it was. Begun anew
+    it would hide that problem, and people would be told that it is over.
+    """
+    on = [scope for scope in scopes if scope.key in held and held[scope.key].is_on]
+    own = {
+        key
+        for scope in on
+        for key, _ in scope.suppressors
+        if key in ended and held[scope.key].since > ended[key]
+    }
+    return {key: at if key in own else now for key, at in ended.items()}
+
+
 def suppressors(
     scope: Scope, held: Mapping[Key, Held], ended: Mapping[Key, datetime], now: datetime
 ) -> tuple[str, ...]:

@@ -102,17 +102,13 @@ class Core:
         return self._evaluation
 
     def _resume(self, former: Snapshot, now: datetime) -> None:
-        """Go on from a former run.
-
-        What was on its way out, and was told to nobody, is over. A `suppress_extend` that ran
-        begins anew: it gives time to come back, and the agent itself was away.
-        """
+        """Go on from a former run. What was on its way out, and was told to nobody, is over."""
         held = {
             key: problem
             for key, problem in former.memory.held.items()
             if former.was_told or problem.stage is not Stage.CLEARING
         }
-        ended = dict.fromkeys(former.memory.ended, now)
+        ended = stages.renewed(self._ruleset.scopes, former.memory.ended, held, now)
         self._memory = replace(former.memory, started_at=now, held=held, ended=ended)
         self._telling.resume(former.known, former.course)
         for name, known in former.states.items():

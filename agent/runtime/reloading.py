@@ -39,7 +39,7 @@ class Reloading:
     """Reads the files anew when they change, or when asked.
 
     Polled, not watched: it costs next to nothing, works on every mount, and an edit is whole
-    when it has lasted for a second.
+    when it has lasted for a second. Each reading is a line of the history, where there is a `journal`.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Reloading:
         reloads: Reloads,
         *,
         clock: Clock,
-        journal: Door,
+        journal: Door | None,
         path: Path,
         seen: str,
         adopt: Callable[[Blueprint], Awaitable[Changes]],
@@ -112,6 +112,8 @@ class Reloading:
         self._note(REFUSED, reason, "; ".join(faults))
 
     def _note(self, after: str, reason: str, message: str) -> None:
+        if self._journal is None:
+            return
         edge = Transition(
             at=self._clock.now(),
             subject=Subject.CONFIGURATION,

@@ -5,10 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from aiohttp import web
+
 from agent.fleet.document import FleetDocument
+from agent.runtime.fleet_watch import FleetView
+from agent.web.access import Scope
+from agent.web.routes import Route
+from agent.web.scraping import Scraped
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
+
+
+class FleetMetrics:
+    """`/metrics` of an agent that stands by: the fleet, and its own process.
+
+    Of the desk it has none. A scrape that finds nothing at all is taken for an agent that is dead.
+    """
+
+    def __init__(self, view: FleetView) -> None:
+        self._view = view
+        self._scraped = Scraped(self)
+
+    def routes(self) -> list[Route]:
+        return [Route("GET", "/metrics", Scope.READ, self.metrics)]
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        await self._view.present()
+        return self._scraped.answer(request)
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, as `prometheus_client` asks for them at each scrape."""
+        if self._view.latest is not None:
+            yield from fleet_metrics(self._view.latest.document)
 
 
 def fleet_metrics(document: FleetDocument) -> Iterator[Metric]:

@@ -17,9 +17,9 @@ from agent.web.access import Scope
 from agent.web.fleet_metrics import fleet_metrics
 from agent.web.problems import problem
 from agent.web.routes import Route
+from agent.web.scraping import Scraped
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
 MEASURES_LIMIT = 40
@@ -32,31 +32,17 @@ class Metrics:
     def __init__(self, agent: Agent, fleet: FleetView | None = None) -> None:
         self._agent = agent
         self._fleet = fleet
-        self._registry: CollectorRegistry | None = None
+        self._scraped = Scraped(self)
 
     def routes(self) -> list[Route]:
         return [Route("GET", "/metrics", Scope.READ, self.metrics)]
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
-        from prometheus_client.exposition import choose_encoder
-
         if self._agent.publisher.latest is None:
             return problem(503, "The agent has not evaluated anything yet.")
         if self._fleet is not None:
             await self._fleet.present()
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self._collectors()), headers={"Content-Type": content_type})
-
-    def _collectors(self) -> CollectorRegistry:
-        """Made at the first scrape: whoever is not scraped does not pay for it."""
-        from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
-
-        if self._registry is None:
-            self._registry = CollectorRegistry(auto_describe=False)
-            ProcessCollector(registry=self._registry)
-            PlatformCollector(registry=self._registry)
-            self._registry.register(self)
-        return self._registry
+        return self._scraped.answer(request)
 
     def collect(self) -> Iterator[Metric]:
         """All families, as `prometheus_client` asks for them at each scrape."""

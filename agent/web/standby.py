@@ -15,6 +15,7 @@ from agent.store.door import Door
 from agent.web.access import Scope
 from agent.web.banner import Banner
 from agent.web.fleet import Fleet
+from agent.web.fleet_metrics import FleetMetrics
 from agent.web.guard import CALLER
 from agent.web.page import PageFiles
 from agent.web.problems import problem
@@ -98,7 +99,8 @@ class StandbyServer:
             server, folder=folder, journal=journal, clock=clock, listener=listener, base_url=base_url
         )
         self._fleet = fleet
-        site.add((fleet, PageFiles(), Banner(), Standing(owner)))
+        metrics = [FleetMetrics(fleet.view)] if fleet.view is not None else []
+        site.add((fleet, *metrics, PageFiles(), Banner(), Standing(owner)))
 
     async def start(self) -> None:
         await self._site.start()

@@ -92,7 +92,12 @@ async def test_a_restored_database_gives_out_epochs_ahead_of_all_in_use(
     await land(database, "BEFORE")
     (raising,) = blocks("shared-store.md", "Backup and restore")
     with database.admin() as connection:
+        connection.execute(
+            "INSERT INTO openbell.agent (name, desk, instance, run, role, started_at, changed_at) "
+            "VALUES ('mumbai-1', 'mumbai', 'folder', 'run', 'owner', now(), now())"
+        )
         connection.execute(raising)
+        assert connection.execute("SELECT FROM openbell.agent WHERE ended_at IS NULL").fetchall() == []
     other = Member(desk="mumbai", agent="mumbai-2", instance="other", run="other")
     connection = await connect(database.address)
     lease = await take(connection, other.resource, other, timedelta(minutes=1))

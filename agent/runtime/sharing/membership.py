@@ -70,6 +70,8 @@ class Membership:
         self.desk = store.desk or settings.name
         self.address = Address(store.url.get_secret_value())
         self._clock = clock
+        self.blueprint = blueprint
+        """By what the desk would be watched from here; while it is, the agent's own counts."""
         self.folder = blueprint.data_folder
         self._lock = FolderLock(self.folder)
         run = uuid.uuid4().hex
@@ -309,8 +311,8 @@ class Membership:
         await self.presence.beat(connection, self.member, role, is_seen=is_seen)
         if role is Role.STANDBY and self.owner != self._owner_url[0]:
             self._owner_url = (self.owner, await url_of(connection, self.owner or ""))
-        if self._agent is not None:
-            await self.presence.configured(connection, self.member, self._agent.blueprint)
+        blueprint = self._agent.blueprint if self._agent is not None else self.blueprint
+        await self.presence.configured(connection, self.member, blueprint)
         await self.outlook.turn(connection, role)
 
     def _woken(self, word: str) -> None:

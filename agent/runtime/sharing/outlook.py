@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from agent.clock import Clock
 from agent.fleet import lost
-from agent.fleet.lost import fleet_report
+from agent.fleet.lost import Watch, fleet_report
 from agent.fleet.rows import AgentRow, FleetRows, Forgotten, Role
 from agent.model import Report
 from agent.runtime.fleet_watch import FleetView
@@ -35,7 +37,8 @@ class Outlook:
         self._clock = clock
         self._link = Link(address)
         self._watchman = Watchman(member, clock)
-        self.deliver: Deliver | None = None
+        self._deliver: Deliver | None = None
+        self._is_met = asyncio.Event()
         self.view = FleetView(
             self._read,
             clock=clock,
@@ -43,6 +46,16 @@ class Outlook:
             own=own,
             watches=lambda: self._watchman.watches,
         )
+
+    @property
+    def deliver(self) -> Deliver | None:
+        return self._deliver
+
+    @deliver.setter
+    def deliver(self, deliver: Deliver | None) -> None:
+        """Somebody new is told at once: an agent has not started before each of its machines has spoken."""
+        self._deliver = deliver
+        self._is_met.set()
 
     async def turn(self, connection: Connection, role: Role) -> None:
         """Have one of all owners watch the others. Raises `SharedStoreError`."""
@@ -60,14 +73,25 @@ class Outlook:
         """Report the machine `fleet` when it has changed, and now and then so that it is believed."""
         told: tuple[Deliver, Report] | None = None
         while True:
-            await self._clock.sleep(TELL_EVERY_S)
+            await self._met_within(TELL_EVERY_S)
             deliver = self.deliver
             if deliver is None:
                 continue
-            report = fleet_report(self.view.watch(), self._clock.now())
+            report = fleet_report(self._watch(), self._clock.now())
             if told is None or told[0] != deliver or _is_news(told[1], report):
                 deliver(lost.NAME, report)
                 told = deliver, report
+
+    async def _met_within(self, patience_s: float) -> None:
+        with suppress(TimeoutError):
+            async with self._clock.timeout(patience_s):
+                await self._is_met.wait()
+        self._is_met.clear()
+
+    def _watch(self) -> Watch:
+        """Who watches is known from the lease: the rows are as old as the last look of somebody."""
+        watch = self.view.watch()
+        return watch if watch.is_ours else replace(watch, watcher=self._watchman.other)
 
     def hang_up(self) -> None:
         """Whoever waits for the store now hears that it is gone."""

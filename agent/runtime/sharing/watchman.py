@@ -25,6 +25,8 @@ class Watchman:
         self._epoch: int | None = None
         self._until = -inf
         self._looked_at = -inf
+        self.other: str | None = None
+        """Who else was seen with the lease, when it was last looked at."""
 
     @property
     def watches(self) -> bool:
@@ -43,7 +45,9 @@ class Watchman:
         if asked_at - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = asked_at
-        if self._is_anothers(await look(connection, WATCH)):
+        lease = await look(connection, WATCH)
+        if self._is_anothers(lease):
+            self.other = lease.agent if lease is not None else None
             return
         lease = await take(connection, WATCH, self._member, LASTS)
         if lease.is_of(self._member):

@@ -39,6 +39,7 @@ export interface Problem {
   suppressed_by: string[];
   silenced_by: string | null;
   flapping: boolean;
+  aside: boolean;
 }
 
 export interface Machine {

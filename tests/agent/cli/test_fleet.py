@@ -15,9 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.fleet import describe, exit_code, fleet
+from agent.cli.reach import Unreachable, reach
 from agent.fleet.document import FleetDocument
 from agent.fleet.rows import Role
-from agent.fleet.word import IncidentWord
+from agent.fleet.word import IncidentWord, Word
 from agent.model import Severity
 from tests.agent.fleet.conftest import NOON, PaperFleet, said
 
@@ -82,7 +83,7 @@ def test_those_in_trouble_have_a_line_and_the_others_are_counted() -> None:
 def test_all_well_is_one_line() -> None:
     paper = PaperFleet()
     paper.enter("pune-1", word=said())
-    assert told(paper).splitlines() == ["✔ all 1 desks well", "  ✔ 1 LIVE"]
+    assert told(paper).splitlines() == ["✔ the one desk is well", "  ✔ 1 LIVE"]
 
 
 def test_without_the_store_it_says_since_when() -> None:
@@ -142,9 +143,51 @@ def test_it_asks_for_groups_and_desks_and_prints_json(serve: Callable[..., tuple
     assert (code, json.loads(text)["severity"]) == (1, "warning")
 
 
+@pytest.mark.parametrize(
+    ("word", "asked", "code", "lines"),
+    [
+        pytest.param(None, ["--desk", "goa"], 3, ["UNKNOWN: there is no desk goa"], id="the only one"),
+        pytest.param(
+            None, ["--group", "k"], 3, ["UNKNOWN: there is no desk with a machine in k"], id="a group"
+        ),
+        pytest.param(
+            said(),
+            ["--desk", "pune-1", "--desk", "goa"],
+            3,
+            ["✔ the one desk is well", "  ✔ 1 LIVE", "UNKNOWN: there is no desk goa"],
+            id="one of two",
+        ),
+        pytest.param(STALE, ["--desk", "pune-1", "--desk", "goa"], 2, None, id="critical counts more"),
+    ],
+)
+def test_a_desk_that_is_named_and_not_there_is_unknown(
+    serve: Callable[..., tuple[str, list[str]]],
+    word: Word | None,
+    asked: list[str],
+    code: int,
+    lines: list[str] | None,
+) -> None:
+    paper = PaperFleet()
+    if word is not None:
+        paper.enter("pune-1", word=word)
+    url, _ = serve(200, as_json(paper.view()))
+    exit_, text, _ = run("--url", url, *asked)
+    assert exit_ == code
+    assert lines is None or text.splitlines() == lines
+
+
 def test_without_an_agent_it_is_unknown() -> None:
     code, text, _ = run("--url", "http://127.0.0.1:9")
     assert (code, text.startswith("UNKNOWN: http://127.0.0.1:9")) == (3, True)
+
+
+def test_a_file_that_cannot_be_read_is_said_to_be_why_the_default_address_is_asked(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text("[server]\nport = 9\nhost =\n")
+    with pytest.raises(Unreachable, match=r"agent\.toml cannot be read, so this is the default address"):
+        raise reach(file, None).unreachable(OSError("refused"))
+    file.write_text("[server]\nport = 9\n")
+    assert "cannot be read" not in str(reach(file, None).unreachable(OSError("refused")))
 
 
 def test_an_agent_that_shares_nothing_says_what_would_do(

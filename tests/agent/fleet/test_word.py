@@ -65,6 +65,16 @@ def test_that_another_agent_is_lost_is_no_trouble_of_this_ones_desk(desk: PaperD
     assert word_of(document_of(desk)).code == "AGENT_DEGRADED"
 
 
+def test_what_never_leads_is_not_the_desks_answer_while_another_agent_is_lost(desk: PaperDesk) -> None:
+    desk.say_all()
+    desk.say("market", "LIVE", "SESSION", measures={"calendar_left_days": 31.0})
+    assert word_of(document_of(desk)).code == "LIVE"
+    desk.say("fleet", "LOST")
+    desk.wait(3)
+    assert [one.code for one in document_of(desk).problems] == ["AGENT_LOST", "CALENDAR_ENDS"]
+    assert (word_of(document_of(desk)).code, word_of(document_of(desk)).severity) == ("LIVE", "ok")
+
+
 def test_the_backlog_and_the_agents_own_troubles_are_in_it(desk: PaperDesk) -> None:
     desk.say_all()
     desk.say("agent", "DEGRADED", message="notifier slack: 503")

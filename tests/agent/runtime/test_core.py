@@ -211,6 +211,44 @@ async def test_a_restart_makes_no_alarm_of_what_was_on_its_way_out_untold(start)
     assert await again.told() == []
 
 
+async def test_a_restart_hides_nothing_that_was_told_for_its_own_sake(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="EXPIRED", feed="DISCONNECTED")
+    await run.wait(60)
+    run.say(auth="VALID", feed="CONNECTED")
+    await run.wait(10)
+    run.say(feed="DISCONNECTED", auth="VALID")
+    await run.wait(10)
+    began = run.document.since
+    assert (await run.told())[-1] == (NoticeReason.FIRST, "FEED_DISCONNECTED")
+    await run.wait(300)
+
+    again = start()
+    again.say(market="LIVE", auth="VALID", feed="DISCONNECTED")
+    await again.wait(1)
+    assert (again.document.code, again.document.since) == ("FEED_DISCONNECTED", began)
+    assert await again.told() == []
+    again.say(feed="CONNECTED")
+    await again.wait(10)
+    assert await again.told() == [(NoticeReason.RECOVERED, "LIVE")]
+
+
+async def test_that_the_feed_connects_at_each_start_is_no_flapping(start) -> None:
+    run = start()
+    run.say(market="LIVE", feed="CONNECTED", auth="VALID")
+    for _ in range(8):
+        await run.told()
+        await run.clock.advance(20)
+        run = start()
+        run.say(market="LIVE", feed="CONNECTING")
+        await run.wait(0.2)
+        run.say(feed="CONNECTED")
+        await run.wait(0.2)
+        run.say(auth="VALID")
+        await run.wait(20)
+        assert (run.document.code, run.notices) == ("LIVE", [])
+
+
 async def test_after_a_login_one_recovery_waits_for_the_feed_and_says_how_long_it_took(start) -> None:
     run = start()
     run.say(market="LIVE", auth="EXPIRED", feed="DISCONNECTED")

@@ -93,14 +93,19 @@ async def test_whoever_may_read_hears_who_owns_the_desk_and_where(standby: tuple
             assert answer.status == 200
         async with session.get(url + "/api/fleet/health") as answer:
             fleet = await answer.json()
+        async with session.get(url + "/metrics") as answer:
+            counted = (answer.status, await answer.text())
     assert {one["name"]: one["role"] for one in fleet["agents"]} == {"one": "owner", "two": "standby"}
     assert fleet["told_by"] == "two"
+    assert counted[0] == 200, "or a scrape takes it for dead"
+    assert 'openbell_fleet_agents{state="here"} 2.0' in counted[1]
+    assert "openbell_ready" not in counted[1], "of the desk its owner tells"
 
 
 async def test_a_stranger_sees_no_fleet(standby: tuple[str, str]) -> None:
     url, _ = standby
     async with aiohttp.ClientSession() as session:
-        for path in ("/fleet", "/api/fleet/health", "/api/fleet/events", "/"):
+        for path in ("/fleet", "/api/fleet/health", "/api/fleet/events", "/metrics", "/"):
             async with session.get(url + path, allow_redirects=False) as answer:
                 assert answer.status == 401, path
         async with session.delete(url + "/api/fleet/agents/one") as answer:
