@@ -13,9 +13,6 @@ from agent.alerts.routes import without
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint
 from agent.config.changes import Changes, Parts, compare, settle
-from agent.config.recalling import KEY as OFFERS
-from agent.config.recalling import recall, remember
-from agent.config.schema import NetworkTable
 from agent.delivery.sender import Sender
 from agent.errors import StoreError
 from agent.health import self_check
@@ -25,8 +22,6 @@ from agent.ownership import Ownership
 from agent.runtime.conduct import Conduct
 from agent.runtime.context import JournaledValues, Services
 from agent.runtime.core import Consequences, Core
-from agent.runtime.deadman import DeadMan
-from agent.runtime.footing import Footing
 from agent.runtime.holding import Holding, OwnFolder
 from agent.runtime.keyring import Keyring
 from agent.runtime.line import Line
@@ -34,10 +29,11 @@ from agent.runtime.login_links import LoginLinks
 from agent.runtime.machines import Machines
 from agent.runtime.notifiers import Notifiers
 from agent.runtime.observing import Observers
+from agent.runtime.offers import Offers
 from agent.runtime.outbound import Outbound
 from agent.runtime.parts import parts
 from agent.runtime.publishing import Publisher
-from agent.runtime.reconciling import Jump, Turns, reconcile
+from agent.runtime.reconciling import Jump
 from agent.runtime.redaction import Redactor
 from agent.runtime.reloading import Reloading, Reloads
 from agent.runtime.remedies import Remedies
@@ -46,10 +42,9 @@ from agent.runtime.scheduling import Scheduling
 from agent.runtime.stalls import StallWatch
 from agent.runtime.succession import Succession, prepare
 from agent.runtime.supervision import Supervisor
+from agent.runtime.upkeep import Upkeep
 from agent.runtime.wellbeing import Wellbeing
 from agent.store import snapshot
-from agent.store.entry import Entry
-from agent.store.keeping import Keeping
 from agent.store.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -83,10 +78,8 @@ class Agent:
         self.posting = self._parts.posting(clock, self.journal, self._stored, base_url, self._holding.gate)
         self._surroundings = Surroundings(blueprint.settings.name, blueprint.data_folder, base_url, simulator)
         self._outbound = Outbound(f"openbell/{__version__}")
-        self._alive = alive
         self._supervisor = Supervisor(clock)
         self._scheduling = Scheduling(clock, self._evaluate)
-        self._switch: tuple[asyncio.Task[None], ...] = ()
         self._redactor = redactor or Redactor(blueprint.secrets)
         self._keyring = Keyring(
             clock,
@@ -98,6 +91,7 @@ class Agent:
         self._ownership = Ownership()
         self._observers = Observers(clock, self._supervisor)
         self._reloads = reloads
+        self._offers = Offers(self.journal)
         self.conduct = Conduct(clock, self._ownership.counts, self.clean)
         self._stalls = StallWatch(clock, blueprint.registry.packages, self.conduct.stalled)
         self.wellbeing = Wellbeing(blueprint.settings.name, blueprint.registry, clock.now(), self.conduct)
@@ -128,6 +122,14 @@ class Agent:
             spawn=self._supervisor.spawn,
             clean=self.clean,
             incident=lambda: self.core.incident,
+        )
+        self._upkeep = Upkeep(
+            self,
+            supervisor=self._supervisor,
+            session=self._outbound.open,
+            check=self._check_self,
+            shift=self._shift,
+            alive=alive,
         )
         self._line: Line | None = None
         self._login_links: LoginLinks | None = None
@@ -167,7 +169,9 @@ class Agent:
         await self._keyring.open(self.blueprint.settings.credentials, self.blueprint.path.parent)
         kept = JournaledValues(self.journal, "login-links")
         self._login_links = LoginLinks(self.clock, kept, self._surroundings.base_url)
-        self._recall()
+        self.blueprint = self._offers.recall(self.blueprint)
+        self._offers.note(self.blueprint)
+        self.machines.follow(self.blueprint)
         self._line = self._parts.line(self._make_core(), look=self._remedies.look, clean=self.clean)
         self._remedies.resume()
         self._build()
@@ -195,17 +199,6 @@ class Agent:
         await self._outbound.close()
         await self._holding.close()
         await self._parts.close()
-
-    def _recall(self) -> None:
-        """Take from the journal what plugins offered that are not here now, and note what is offered."""
-        offers = remember(self.blueprint.registry, self.journal.value(OFFERS))
-        self.blueprint = recall(self.blueprint, offers)
-        self.machines.follow(self.blueprint)
-        self._note_offers(offers)
-
-    def _note_offers(self, offers: str) -> None:
-        if offers != self.journal.value(OFFERS):
-            self.journal.append(Entry(values=((OFFERS, offers),)))
 
     def _make_core(self) -> Core:
         blueprint = self.blueprint
@@ -278,32 +271,6 @@ class Agent:
         self._stalls.modules = self.blueprint.registry.packages
         self.conduct.watch(self.machines.mounted, [*self.machines.quarantines, *self._observers.quarantines])
 
-    def _switch_on(self) -> None:
-        """Set the dead-man switch going, if there is to be one."""
-        deadman = self.wellbeing.deadman = self._make_deadman()
-        if deadman is not None:
-            self._switch = (self._supervisor.keep("dead-man switch", deadman.run),)
-
-    def _make_deadman(self) -> DeadMan | None:
-        wanted = self.blueprint.settings.deadman
-        if wanted is None:
-            return None
-        return DeadMan(
-            wanted.url.get_secret_value(),
-            wanted.every,
-            clock=self.clock,
-            session=self._outbound.open,
-            trouble=lambda: self.wellbeing.trouble() if self.line.is_well else "the evaluation fails",
-            changed=self._check_self,
-        )
-
-    def _make_footing(self) -> Footing:
-        def wanted() -> NetworkTable | None:
-            settings = self.blueprint.settings
-            return settings.network if settings.environment == "live" else None
-
-        return Footing(self.blueprint.data_folder, clock=self.clock, wanted=wanted, changed=self._check_self)
-
     def _set_going(self) -> None:
         keep = self._supervisor.keep
         self.conduct.begin()
@@ -311,10 +278,7 @@ class Agent:
         self.machines.set_going()
         self.notifiers.set_going()
         self._check_self()
-        self._switch_on()
-        footing = self.wellbeing.footing = self._make_footing()
-        keep("footing", footing.run)
-        keep("reconciler", self._reconcile)
+        self._upkeep.set_going()
         if self._reloads is not None:
             keep("configuration", self._reloading(self._reloads).run)
 
@@ -339,8 +303,7 @@ class Agent:
         """
         for secret in blueprint.secrets:
             self._redactor.add(secret)
-        offers = remember(blueprint.registry, self.journal.value(OFFERS))
-        blueprint = recall(blueprint, offers)
+        blueprint = self._offers.recall(blueprint)
         changes = compare(self.blueprint, blueprint)
         changes = changes.rebuilding(self.machines.using(changes.credentials.gone))
         tables = blueprint.settings.credentials
@@ -352,11 +315,10 @@ class Agent:
         await self._observers.end_all_but(blueprint.registry.observers)
         if changes.credentials != Parts():
             await self._keyring.adopt(opened, changes.credentials.removed)
-        self._note_offers(offers)
+        self._offers.note(blueprint)
         self._swap(settle(self.blueprint, blueprint), succession)
         if "deadman" in changes.tables:
-            await self._supervisor.end(self._switch)
-            self._switch_on()
+            await self._upkeep.renew_switch()
         return changes
 
     def _swap(self, blueprint: Blueprint, succession: Succession) -> None:
@@ -410,17 +372,6 @@ class Agent:
     def _check_self(self) -> None:
         self.deliver(self_check.NAME, self.wellbeing.report(self.clock.now()))
 
-    async def _reconcile(self) -> None:
-        turns = Turns(
-            lag=self.wellbeing.lagged,
-            shift=self._shift,
-            hurry=self.journal.hurry,
-            look=self._look,
-            renew=self._renew,
-            prune=self._prune,
-        )
-        await reconcile(self.clock, turns)
-
     def _shift(self, jump: Jump) -> None:
         """Follow a jump of the wall clock; after a suspend nothing that was known is fresh."""
         step = jump.step
@@ -433,23 +384,3 @@ class Agent:
         if jump.slept:
             for name in self.machines.mounted:
                 self.machines.ask(name)
-
-    def _look(self) -> None:
-        """What every turn looks at."""
-        if self.line.is_well:
-            self._alive()
-        self._check_self()
-
-    def _renew(self) -> None:
-        if self.line.is_well and self.wellbeing.is_storing:
-            self.publisher.renew(self.clock.now())
-
-    def _prune(self) -> None:
-        table = self.blueprint.settings.store
-        keeping = Keeping(
-            history=table.keep,
-            notices=table.keep_notices,
-            reports=table.keep_reports,
-            max_bytes=table.max_size,
-        )
-        self.journal.prune(keeping.limits(self.clock.now()))
