@@ -69,6 +69,7 @@ class OfferedRule:
     rule: Mapping[str, object]
     before: str | None
     after: str | None
+    plugin: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,7 @@ class _Offers:
     def rule(
         self, rule: Mapping[str, object], *, before: str | None = None, after: str | None = None
     ) -> None:
-        self.rules.append(OfferedRule(dict(rule), before, after))
+        self.rules.append(OfferedRule(dict(rule), before, after, self.plugin))
 
     def route(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 LIMIT = 500
 
@@ -25,3 +26,15 @@ def masked(recipient: str) -> str:
         return recipient
     name, at, domain = recipient.rpartition("@")
     return f"{name[:1]}***@{domain}" if at else f"{recipient[:2]}***"
+
+
+def how_long(span: timedelta) -> str:
+    """`14 s`, `3 min 2 s`, `1 h 4 min`, `2 d 3 h`: in the two largest units, and none below zero."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    if seconds < 86_400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{seconds // 86_400} d {seconds % 86_400 // 3600} h"

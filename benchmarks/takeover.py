@@ -1,4 +1,5 @@
-"""How long a desk is without an owner: of two agents one is killed, stopped still, cut off, or told to end.
+"""How long a desk is without an owner: of two agents one is killed, stopped still, cut off, lost with its
+host, or told to end.
 
 The time runs from the blow. *Owns*: the lease is the other's. *Serves*: the other one's own document says
 what the first one's said.
@@ -25,7 +26,7 @@ import aiohttp
 
 from tests.campaign.fleet.members import DESK, Member, Surroundings, members
 from tests.campaign.fleet.receiver import receiving
-from tests.campaign.fleet.thing import under_watch
+from tests.campaign.fleet.thing import Thing, under_watch
 from tests.postgres import Database, running_cluster
 
 ROUNDS = 8
@@ -69,13 +70,40 @@ async def cut_off(member: Member) -> None:
     member.proxy.stalled = True
 
 
+async def lost_with_its_host(member: Member) -> None:
+    """Nothing comes from it any more, no end of a connection either."""
+    member.proxy.stalled = True
+    await member.kill()
+
+
+async def caught_in_a_transaction(member: Member, thing: Thing) -> None:
+    """Cut it off while it holds the lease's row."""
+    member.proxy.stall_behind = b"FOR SHARE"
+    thing.become("ILL")  # once more, which is news to the database
+    await until(lambda: is_stalled(member))
+
+
+async def is_stalled(member: Member) -> bool:
+    return member.proxy.stalled
+
+
+async def lost_in_a_transaction(member: Member) -> None:
+    """The same, of one that was caught in it."""
+    await lost_with_its_host(member)
+
+
 async def told_to_end(member: Member) -> None:
     await member.stop()
+
+
+BLOWS = (killed, stopped_still, cut_off, lost_with_its_host, lost_in_a_transaction, told_to_end)
 
 
 async def restore(member: Member) -> None:
     """Let it be a member again, that stands by."""
     member.thaw()
+    if not member.is_running:
+        member.proxy.sever()  # what a lost host had said to nobody
     member.proxy.heal()
     if not member.is_running:
         await member.start()
@@ -110,10 +138,12 @@ async def measure(database: Database, folder: Path) -> dict[str, list[tuple[floa
         await until(lambda: says(owner))
         await other.start()
         for _ in range(ROUNDS):
-            for blow in (killed, stopped_still, cut_off, told_to_end):
+            for blow in BLOWS:
                 await until(partial(stands_by, database, other))
                 # As long as a lease, that it may be taken at all; and until any moment of the owner's turn.
                 await asyncio.sleep(4 + dice.random())
+                if blow is lost_in_a_transaction:
+                    await caught_in_a_transaction(owner, thing)
                 found[blow.__name__].append(await hand_over(database, owner, other, blow))
                 await restore(owner)
                 owner, other = other, owner
@@ -126,7 +156,7 @@ def main() -> None:
     for name, times in found.items():
         for what, taken in zip(("owns", "serves"), zip(*times, strict=True), strict=True):
             print(
-                f"{name.replace('_', ' '):<16} {what:<8} median {statistics.median(taken):.2f} s"
+                f"{name.replace('_', ' '):<21} {what:<8} median {statistics.median(taken):.2f} s"
                 f"   from {min(taken):.2f} to {max(taken):.2f} s"
             )
 

@@ -16,14 +16,16 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for zero seconds: RST instead o
 class FaultProxy:
     """One listening port before one server.
 
-    `stalled` swallows nothing and passes nothing on, in either direction; `delay_s` and `pace_s`
-    hold up what comes from the server, the latter byte by byte; `cut_after` ends a connection
-    after so many bytes of it.
+    `stalled` swallows nothing and passes nothing on, in either direction; it becomes so by itself
+    behind what a client says with `stall_behind` in it: that passes, and no answer to it. `delay_s`
+    and `pace_s` hold up what comes from the server, the latter byte by byte; `cut_after` ends a
+    connection after so many bytes of it.
     """
 
     host: str
     port: int
     stalled: bool = False
+    stall_behind: bytes | None = None
     delay_s: float = 0.0
     pace_s: float = 0.0
     cut_after: int | None = None
@@ -40,7 +42,8 @@ class FaultProxy:
 
     def heal(self) -> None:
         """From now on, bytes pass as they should."""
-        self.stalled, self.delay_s, self.pace_s, self.cut_after, self.refusing = False, 0.0, 0.0, None, False
+        self.stalled, self.delay_s, self.pace_s, self.refusing = False, 0.0, 0.0, False
+        self.cut_after = self.stall_behind = None
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -93,6 +96,8 @@ class FaultProxy:
             while chunk := await reader.read(65536):
                 while self.stalled:
                     await self._changed.wait()
+                if not hurt and self.stall_behind is not None and self.stall_behind in chunk:
+                    self.stalled = True
                 if hurt and self.cut_after is not None and carried + len(chunk) > self.cut_after:
                     writer.write(chunk[: max(0, self.cut_after - carried)])
                     break

@@ -47,13 +47,30 @@ class Concern:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the configuration in force has somebody look at: the machines, and the problems looked for."""
+
+    machines: frozenset[str]
+    problems: frozenset[Key]
+
+    def lacks(self, rule: str | None, group: str | None, machine: str | None) -> str | None:
+        """What is not there of that which found a problem, in words; `None` where nothing is missing."""
+        if machine is not None and machine not in self.machines:
+            return f"no machine {machine}"
+        if rule is not None and (rule, group) not in self.problems:
+            return f"no rule {rule}"
+        return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """One instant. `code` to `since` are the document's own.
 
     `concerns` come in the order of the rule table, without those that have not lasted long enough
     and are explained by none.
-    `standings` are the states of the machines that people mend.
+    `standings` are the states of the machines that people mend. `watch` is `None` where all that
+    was ever told of is still looked at.
     """
 
     concerns: tuple[Concern, ...]
@@ -64,6 +81,7 @@ class Picture:
     standings: tuple[Standing, ...] = ()
     machines: tuple[Mapping[str, str], ...] = ()
     summary: Mapping[str, Json] | None = None
+    watch: Watch | None = None
 
     def began(self, concern: Concern) -> datetime:
         """The first sign of what a problem's code stands for in its group; several rules may share it."""

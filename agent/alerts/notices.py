@@ -15,7 +15,8 @@ from agent.settings import format_duration
 class Draft:
     """What is told: a problem, or with `concern` `None` the end of the one with that code.
 
-    `began` is its first sign, `ended_at` its end.
+    `began` is its first sign, `ended_at` its end. `lacks` says what the configuration does not have any
+    more of that which found it: then nobody knows whether it is over.
     """
 
     reason: NoticeReason
@@ -25,6 +26,7 @@ class Draft:
     began: datetime
     ended_at: datetime | None = None
     concern: Concern | None = None
+    lacks: str | None = None
 
 
 def compose(draft: Draft, picture: Picture, *, now: datetime, agent: str, new_id: str) -> Notice:
@@ -85,6 +87,8 @@ def _words(reason: NoticeReason, concern: Concern, now: datetime) -> str:
 
 def _recovery(draft: Draft, picture: Picture, ended_at: datetime, *, is_calm: bool) -> str:
     message = picture.message if is_calm else f"{picture.code} is still there: {picture.message}"
+    if draft.lacks is not None:
+        return recovery.unwatched(draft.code, draft.began, draft.lacks, message, now=ended_at)
     standings = [one for one in picture.standings if draft.group in (None, one.group)]
     return recovery.words(draft.code, draft.began, standings, message, now=ended_at)
 

@@ -135,7 +135,8 @@ def _step(
 
 def _eased(thread: Thread, found: Answer) -> Thread:
     """A problem that matters less, or has ended while its end is not told: told anew if it comes back."""
-    return telling.ease(thread, found.concern.severity if found.concern is not None else Severity.OK)
+    eased = telling.ease(thread, found.concern.severity if found.concern is not None else Severity.OK)
+    return telling.follow(eased, found.concern)
 
 
 def _held_until(
@@ -166,14 +167,16 @@ def _end(moment: _Moment, thread: Thread, group: str | None) -> Draft | None:
     told, waiting = thread.told, thread.waiting
     if told is None:
         return None
-    incident = moment.incident
+    incident, watch = moment.incident, moment.picture.watch
+    lacks = watch.lacks(told.rule, group, told.machine) if watch is not None else None
     return Draft(
-        reason=NoticeReason.RECOVERED,
+        reason=NoticeReason.RECOVERED if lacks is None else NoticeReason.UNWATCHED,
         group=group,
         incident=incident if incident is not None and incident.id == told.incident.id else told.incident,
         code=told.code,
         began=told.began,
         ended_at=waiting.since if waiting is not None else moment.now,
+        lacks=lacks,
     )
 
 
@@ -195,6 +198,8 @@ def _tell(
         last_at=now,
         is_flapping=concern.is_flapping,
         was_critical=concern.severity is Severity.CRITICAL or (told is not None and told.was_critical),
+        rule=concern.rule,
+        machine=concern.machine,
     )
     draft = Draft(
         reason=reason,

@@ -23,11 +23,21 @@ def words(
     code: str, opened_at: datetime, standings: Sequence[Standing], message: str, *, now: datetime
 ) -> str:
     """`AUTH_REQUIRED is over after 3h5m: auth VALID, feed CONNECTED 1.8 s later. The market is open`."""
-    lasted = format_duration(timedelta(seconds=round((now - opened_at).total_seconds())))
+    lasted = _lasted(opened_at, now)
     back = sorted((s for s in standings if s.since >= opened_at), key=lambda s: s.since)
     steps = [_step(standing, back[0].since) for standing in back]
     way = f": {', '.join(steps)}" if steps else ""
     return f"{code} is over after {lasted}{way}. {message}".rstrip()
+
+
+def unwatched(code: str, opened_at: datetime, lacks: str, message: str, *, now: datetime) -> str:
+    """`THING_ILL is not watched any more, after 5m: the configuration has no machine thing. The market …`."""
+    why = f"the configuration has {lacks}"
+    return f"{code} is not watched any more, after {_lasted(opened_at, now)}: {why}. {message}".rstrip()
+
+
+def _lasted(opened_at: datetime, now: datetime) -> str:
+    return format_duration(timedelta(seconds=round((now - opened_at).total_seconds())))
 
 
 def _step(standing: Standing, began: datetime) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agent.alerts import incidents
+from agent.alerts.concerns import Concern
 from agent.model import Incident, Severity
 
 
@@ -13,7 +14,8 @@ from agent.model import Incident, Severity
 class Told:
     """A problem that was told and whose end was not. `since` is its first sign, `began` that of the
     first problem in a row of changing causes. `at` is when it was told first, or as worse;
-    `last_at` when it was told last. `severity` eases with the problem, `was_critical` stays.
+    `last_at` when it was told last. `severity` eases with the problem, `was_critical` stays. `rule` and
+    `machine` are those that it was last seen by.
     """
 
     incident: Incident
@@ -25,6 +27,8 @@ class Told:
     last_at: datetime
     is_flapping: bool = False
     was_critical: bool = False
+    rule: str | None = None
+    machine: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,14 @@ def ease(thread: Thread, severity: Severity) -> Thread:
     if told is None or severity.rank >= told.severity.rank:
         return thread
     return replace(thread, told=replace(told, severity=severity))
+
+
+def follow(thread: Thread, concern: Concern | None) -> Thread:
+    """The problem that was told lasts, and another rule or machine may be behind it now."""
+    told = thread.told
+    if told is None or concern is None or concern.is_clearing or concern.code != told.code:
+        return thread
+    return replace(thread, told=replace(told, rule=concern.rule, machine=concern.machine))
 
 
 def shift(thread: Thread, step: timedelta) -> Thread:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+
+from agent.text import how_long
 
 SIGNS = {"ok": "✔", "info": "i", "warning": "!", "unknown": "?", "critical": "✘"}
 COLORS = {"ok": "green", "info": "blue", "warning": "yellow", "unknown": "white", "critical": "red"}
@@ -28,12 +30,4 @@ HEADLINES = {
 
 def age(since: str, now: datetime) -> str:
     """How long ago an instant was, in its two largest units."""
-    passed = max(timedelta(0), now - datetime.fromisoformat(since).astimezone(UTC))
-    seconds = int(passed.total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    if seconds < 86_400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-    return f"{seconds // 86_400} d {seconds % 86_400 // 3600} h"
+    return how_long(now - datetime.fromisoformat(since))

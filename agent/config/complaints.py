@@ -15,12 +15,18 @@ from agent.config.reading import Document, leaves
 from agent.config.secrets import looks_secret
 from agent.config.wording import remedy, suggest
 
-__all__ = ["complain", "suggest"]
+__all__ = ["Missing", "complain", "suggest"]
 
 _LONGEST = 60
 _KEY_MARK = "[key]"
 _ABSENT = object()
 _HIDDEN = "(hidden)"
+
+
+class Missing(str):
+    """A complaint about a name that is not there, and that a plugin may bring."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from agent.config import remedy_table, route_table, rule_table
+from agent.config.binding import bound, own_machines, table_of
 from agent.config.blueprint import Blueprint, MachinePlan, NotifierPlan
-from agent.config.complaints import complain, suggest
+from agent.config.complaints import Missing, complain, suggest
 from agent.config.fragments import fingerprint
 from agent.config.positions import place as place_of
 from agent.config.reading import Document, read
@@ -20,15 +21,11 @@ from agent.config.schema import AgentSettings, MachineTable, NotifierTable
 from agent.config.secrets import open_files, resolve
 from agent.errors import ConfigError
 from agent.fence import called
-from agent.fleet import lost
-from agent.health import self_check
-from agent.health.rules import MARKET, Flapping, bind
+from agent.health.rules import MARKET
 from agent.model import Machine
-from agent.registry import OfferedRule, Registry, load_plugins
+from agent.registry import Registry, load_plugins
 
 MIB = 1 << 20
-
-LOST_RULE = OfferedRule(lost.RULE, before=None, after=None)
 
 
 def load(
@@ -81,13 +78,15 @@ class _Binding:
         self._settings = settings
         self._registry = registry
         self._complaints: list[str] = []
+        self._doubts: list[str] = []
 
     def blueprint(self, secrets: frozenset[str]) -> Blueprint:
         self._check_plugins()
         machines = [self._machine(name, table) for name, table in self._settings.machines.items()]
         notifiers = [self._notifier(name, table) for name, table in self._settings.notifiers.items()]
-        session = self._session([plan.machine for plan in machines])
-        everyone = [*(plan.machine for plan in machines), *self._own_machines]
+        own = [plan.machine for plan in machines]
+        self._check_session(own)
+        everyone = [*own, *own_machines(self._settings)]
         table = self._rules(everyone)
         deadlines = [rule for one in self._settings.deadline for rule in rule_table.as_deadline_rules(one)]
         ids = [*(rule.id for rule in deadlines), *(rule.id for rule in table)]
@@ -95,7 +94,7 @@ class _Binding:
         self._check_routes(ids, everyone)
         if self._complaints:
             raise ConfigError("\n".join(self._complaints))
-        rules = (*deadlines, *map(rule_table.as_rule, table))
+        rules, ruleset = bound(self._settings, table, own)
         return Blueprint(
             path=self._document.path,
             settings=self._settings,
@@ -103,14 +102,7 @@ class _Binding:
             machines=tuple(machines),
             notifiers=tuple(notifiers),
             rules=rules,
-            ruleset=bind(
-                rules,
-                everyone,
-                session=session,
-                readiness=self._settings.readiness.require,
-                startup_grace=self._settings.startup_grace,
-                flapping=Flapping(self._settings.flapping.changes, self._settings.flapping.within),
-            ),
+            ruleset=ruleset,
             routes=route_table.as_routes(self._settings.route, list(self._settings.notifiers)),
             remedies=tuple(map(remedy_table.as_remedy, self._settings.remedy)),
             secrets=secrets
@@ -118,12 +110,14 @@ class _Binding:
             warnings=(
                 *self._document.insecure,
                 *open_files(self._document.values, self._document.path.parent),
+                *self._doubts,
             ),
             positions=self._document.positions,
         )
 
     def _complain_of_rule(self, place: tuple[str | int, ...], text: str, table: list[Any]) -> None:
         """A rule of the file is named by its line, a plugin's by its id; the default table is good."""
+        kind = type(text)  # a name that is missing stays one, in whatever words
         if place[0] != "rule" or not isinstance(place[1], int):
             self._complain(place, text)
             return
@@ -131,17 +125,13 @@ class _Binding:
         if rule in own:
             self._complain(("rule", own.index(rule), *place[2:]), text)
         elif rule not in rule_table.default_table():
-            self._complain(("plugins", "enable"), f"a plugin's rule {rule.id!r}: {text}")
+            self._complain(("plugins", "enable"), kind(f"a plugin's rule {rule.id!r}: {text}"))
 
     def _complain(self, key: tuple[str | int, ...], text: str) -> None:
+        """A name that a plugin may bring is no fault of the file's while some plugin is not here."""
         where = place_of(self._document.path, self._document.positions, key)
-        self._complaints.append(f"{where}: {text}")
-
-    @property
-    def _own_machines(self) -> tuple[Machine, ...]:
-        """The core's: itself, and the other agents where there are some."""
-        is_shared = self._settings.store.url is not None
-        return (self_check.MACHINE, lost.MACHINE) if is_shared else (self_check.MACHINE,)
+        is_doubt = isinstance(text, Missing) and self._some_plugin_failed()
+        (self._doubts if is_doubt else self._complaints).append(f"{where}: {text}")
 
     def _check_plugins(self) -> None:
         for name in self._settings.plugins.enable:
@@ -156,7 +146,7 @@ class _Binding:
     def _machine(self, name: str, table: MachineTable) -> MachinePlan:
         place = ("machines", name)
         kind = self._registry.machines.get(table.kind)
-        if name in (own.name for own in self._own_machines):
+        if name in (own.name for own in own_machines(self._settings)):
             self._complain(place, f'"{name}" is the core\'s own machine; give this one another name')
         if kind is None and not self._some_plugin_failed():
             text = f'"{table.kind}": no loaded plugin offers this kind; '
@@ -215,18 +205,16 @@ class _Binding:
             self._complain((*place, "credential"), text)
         return settings
 
-    def _session(self, machines: list[Machine]) -> str | None:
+    def _check_session(self, machines: list[Machine]) -> None:
         markets = [machine.name for machine in machines if machine.role == MARKET]
         wanted = self._settings.session
         if wanted is not None and wanted not in markets:
             text = f'"{wanted}" is not a market machine; {suggest(wanted, markets)}'
-            self._complain(("session",), text)
-        return wanted or (markets[0] if markets else None)
+            is_here = wanted in [machine.name for machine in machines]
+            self._complain(("session",), Missing(text) if is_here else text)
 
     def _rules(self, machines: list[Machine]) -> list[Any]:
-        own = list(self._settings.rule) or list(rule_table.default_table())
-        offered = [*self._registry.rules, *([LOST_RULE] if self._settings.store.url is not None else [])]
-        table = rule_table.place(own, offered)
+        table = table_of(self._settings, self._registry.rules)
         found = rule_table.check(table, machines, self._settings.readiness.require)
         for place, text in found:
             self._complain_of_rule(place, text, table)

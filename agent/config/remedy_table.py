@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from agent.alerts.remedies import Remedy
-from agent.config.complaints import suggest
+from agent.config.complaints import Missing, suggest
 from agent.config.schema import RemedyTable
 from agent.model import Machine
 
@@ -37,7 +37,7 @@ def check(
         if remedy.id in [one.id for one in remedies[:number]]:
             yield (*at, "id"), f'"{remedy.id}": there is a remedy of this id above; name it otherwise'
         if remedy.rule not in known:
-            yield (*at, "rule"), _unknown("rule", remedy.rule, known)
+            yield (*at, "rule"), Missing(_unknown("rule", remedy.rule, known))
         if remedy.group is not None and remedy.group not in groups:
             yield (*at, "group"), _unknown("group", remedy.group, groups)
         if remedy.machine is None:

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from agent.alerts.routes import Escalation, QuietHours, Route, receivers
-from agent.config.complaints import suggest
+from agent.config.complaints import Missing, suggest
 from agent.config.schema import QuietTable, RouteTable
 from agent.model import Machine
 
 Complaint = tuple[tuple[str | int, ...], str]
+
+_BROUGHT = ("rule", "session")
+"""What a plugin may bring; the others stand in the file."""
 
 _NOUNS = {"to": "notifier", "session": "state or reason of the market"}
 
@@ -61,7 +64,8 @@ def check(
         for key, names in known.items():
             for word in getattr(route, key):
                 if word not in names and (names or key != "session"):
-                    yield ("route", number, key), _unknown(_NOUNS.get(key, key), word, names)
+                    text = _unknown(_NOUNS.get(key, key), word, names)
+                    yield ("route", number, key), Missing(text) if key in _BROUGHT else text
         yield from _check_escalation(number, route, known["to"])
 
 

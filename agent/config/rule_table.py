@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agent.config.complaints import suggest
+from agent.config.complaints import Missing, suggest
 from agent.config.schema import DeadlineTable, RuleTable
 from agent.health.rules import ANY, MARKET, Limit, Match, Rule, Ruleset
 from agent.model import UNKNOWN, Action, Machine, Severity
@@ -133,13 +133,14 @@ def check(
         found += _check_when((*at, "when"), rule.when, states)
         for other in rule.suppresses:
             if other not in ids:
-                found.append(((*at, "suppresses"), _unknown("rule", other, ids)))
+                found.append(((*at, "suppresses"), Missing(_unknown("rule", other, ids))))
         for role in rule.probe_first:
             if role not in states:
-                found.append(((*at, "probe_first"), _unknown("role", role, states)))
+                found.append(((*at, "probe_first"), Missing(_unknown("role", role, states))))
         for word in rule.severity_in:
             if session_words != {UNKNOWN} and word not in session_words:
-                found.append(((*at, "severity_in"), _unknown("state or reason", word, session_words)))
+                text = Missing(_unknown("state or reason", word, session_words))
+                found.append(((*at, "severity_in"), text))
         if rule.action is not None and rule.action not in ACTIONS:
             found.append(((*at, "action"), _unknown("action", rule.action, ACTIONS)))
     found += _check_cycles(table)
@@ -215,7 +216,7 @@ def _check_when(
             continue
         for word in _words(words):
             if word != ANY and word.removeprefix("!") not in known:
-                yield (*at, role), _unknown("state", word.removeprefix("!"), known)
+                yield (*at, role), Missing(_unknown("state", word.removeprefix("!"), known))
 
 
 def _unknown(what: str, word: str, known: Any) -> str:

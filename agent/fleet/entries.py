@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from agent.fleet import lost
 from agent.fleet.document import AgentEntry
@@ -12,6 +12,7 @@ from agent.fleet.word import Word, unpacked
 from agent.health.answer import STARTING
 from agent.health.document import OUTCOMES
 from agent.model import UNKNOWN, Severity
+from agent.text import how_long
 
 STANDBY = "STANDBY"
 ENDED = "ENDED"
@@ -113,7 +114,7 @@ def _told(agent: AgentRow, word: Word | None, state: Presence, seen: datetime, a
         text = f"{agent.name} was stopped as planned{last}"
         return _instead(word, ENDED, Severity.OK, text, agent.ended_at or agent.changed_at)
     if state is Presence.SILENT:
-        text = f"{agent.name} has not been heard of for {_length(at - seen)}{last}"
+        text = f"{agent.name} has not been heard of for {how_long(at - seen)}{last}"
         return _instead(word, lost.CODE, Severity.UNKNOWN, text, seen)
     return _instead(word, UNSEEN, Severity.UNKNOWN, f"{agent.name} cannot be seen from here{last}", seen)
 
@@ -151,14 +152,3 @@ def _instead(word: Word | None, code: str, severity: Severity, message: str, sin
     if code != ENDED:
         kept |= {"incident": word.incident, "backlog": word.backlog}
     return answer.model_copy(update=kept)
-
-
-def _length(span: timedelta) -> str:
-    seconds = max(0, int(span.total_seconds()))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    if seconds < 86_400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-    return f"{seconds // 86_400} d {seconds % 86_400 // 3600} h"

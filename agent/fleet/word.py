@@ -1,4 +1,8 @@
-"""An agent's word for the fleet: its document in what a screen of two hundred desks has room for."""
+"""An agent's word for the fleet: its document in what a screen of two hundred desks has room for.
+
+It is kept in the store and read by agents of other versions, which is why it repeats what it takes over
+from the document: a change of the document must not change the word.
+"""
 
 from __future__ import annotations
 

@@ -100,6 +100,8 @@ class Evaluation:
     next_at: datetime | None
     ask: frozenset[str]
     reminders: tuple[Reminder, ...] = ()
+    watched: frozenset[Key] = frozenset()
+    """What was looked for: the problems that there might be."""
 
     @property
     def is_starting(self) -> bool:

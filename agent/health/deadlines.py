@@ -16,8 +16,9 @@ class Reminder:
 
     scope: Scope
     opens_at: datetime
+    deadline: datetime
     left: timedelta
-    """From this reminder's instant to the deadline."""
+    """From this reminder's own instant to the deadline; less, where the agent was away just then."""
 
 
 def next_open(session: Status | None) -> datetime | None:
@@ -44,20 +45,18 @@ def is_in_window(scope: Scope, statuses: Mapping[str, Status], now: datetime) ->
     return opens_at is not None and opens_at - span <= now < opens_at
 
 
-def due(
-    scope: Scope, statuses: Mapping[str, Status], *, after: datetime | None, now: datetime
-) -> Reminder | None:
-    """The latest reminder whose instant lies after `after` and not after `now`."""
+def due(scope: Scope, statuses: Mapping[str, Status], *, after: datetime, now: datetime) -> Reminder | None:
+    """The latest reminder whose instant lies after `after` and not after `now`; none behind the deadline."""
     span = scope.rule.before_open
-    if span is None or after is None:
+    if span is None:
         return None
     opens_at = _opens_at(scope, statuses)
-    if opens_at is None:
+    if opens_at is None or now >= opens_at - span:
         return None
     passed = [left for left in scope.rule.remind if after < opens_at - left <= now]
     if not passed:
         return None
-    return Reminder(scope=scope, opens_at=opens_at, left=min(passed) - span)
+    return Reminder(scope=scope, opens_at=opens_at, deadline=opens_at - span, left=min(passed) - span)
 
 
 def instants(scope: Scope, statuses: Mapping[str, Status]) -> Iterator[datetime]:

@@ -10,7 +10,7 @@ from agent.health import deadlines, flapping, silences
 from agent.health.answer import NOTHING, STARTING, Evaluation, Lead, Problem
 from agent.health.deadlines import Reminder
 from agent.health.fold import believe
-from agent.health.rules import Condition, Key, Rule, Ruleset, Scope, session_words
+from agent.health.rules import Condition, Key, Ruleset, Scope, session_words
 from agent.health.stages import Held, Memory, Stage, advance, endings, suppressors
 from agent.model import CoreReason, Severity, Silence, Status
 
@@ -53,6 +53,7 @@ def evaluate(
         ended=endings(ruleset.scopes, memory, held, now),
         matched=matched,
         turns=turns,
+        looked_at=now if moment.starting is None else memory.looked_at,
         at=now,
         former=replace(memory, former=None),
     )
@@ -66,7 +67,8 @@ def evaluate(
         lead=_lead(moment, leading, after),
         next_at=min(_instants(moment, after), default=None),
         ask=_to_ask(moment, after),
-        reminders=tuple(_reminders(moment, unmet, memory.at)),
+        reminders=tuple(_reminders(moment, unmet, memory.looked_at or memory.started_at)),
+        watched=ruleset.problems,
     )
 
 
@@ -148,7 +150,7 @@ def _problem(
         stage=held.stage,
         since=held.since,
         severity=scope.rule.severity_at(session),
-        message=_message(scope.rule, cause, session),
+        message=_message(scope, cause, session),
         cause=cause,
         suppressed_by=suppressed_by,
         session=session_words(session),
@@ -157,15 +159,22 @@ def _problem(
 
 
 def cause_of(scope: Scope, statuses: Mapping[str, Status]) -> Status | None:
-    """The first machine that the rule's first condition points at."""
+    """The first machine that the rule's first condition points at, or else may point at."""
     condition = scope.conditions[0]
-    candidates = [statuses[name] for name in condition.machines]
-    return next((s for s in candidates if condition.holds(s)), candidates[0] if candidates else None)
+    answers = [(statuses[name], condition.holds(statuses[name])) for name in condition.machines]
+    for wanted in (True, None, False):
+        for status, answer in answers:
+            if answer is wanted:
+                return status
+    return None
 
 
-def _message(rule: Rule, cause: Status | None, session: Status | None) -> str:
-    said = cause.message if cause is not None else ""
+def _message(scope: Scope, cause: Status | None, session: Status | None) -> str:
+    rule, said = scope.rule, cause.message if cause is not None else ""
     text = rule.message.replace("{message}", said) if rule.message else said or rule.id
+    if rule.message and cause is not None and scope.conditions[0].holds(cause) is None:
+        own = rule.message.replace("{message}", "").strip()
+        text = f"{own} ({cause.machine.name} cannot be seen: {said})"
     blind = session is not None and session.is_unknown and session is not cause
     if blind and not rule.names_the_session and session is not None and session.message:
         text = f"{text} (session unknown, taken as LIVE: {session.message})"
@@ -251,10 +260,8 @@ def _to_ask(moment: _Moment, memory: Memory) -> frozenset[str]:
     return frozenset(wanted | changed)
 
 
-def _reminders(
-    moment: _Moment, unmet: Mapping[Key, bool | None], after: datetime | None
-) -> Iterator[Reminder]:
-    """The reminders that came due since the last evaluation, of deadlines that are not met."""
+def _reminders(moment: _Moment, unmet: Mapping[Key, bool | None], after: datetime) -> Iterator[Reminder]:
+    """The reminders that came due since they were looked for last, of deadlines that are not met."""
     if moment.starting is not None:
         return
     for scope in moment.ruleset.timed:

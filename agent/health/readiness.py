@@ -20,11 +20,17 @@ class Blocker:
 def blockers(ruleset: Ruleset, statuses: Mapping[str, Status]) -> tuple[Blocker, ...]:
     """Every machine of a required role that is not certainly in a wanted state.
 
-    Here `UNKNOWN` is never taken for anything else, not even the market's for `LIVE`.
+    Here `UNKNOWN` is never taken for anything else, not even the market's for `LIVE`. A role that no
+    machine has may be that of any machine whose plugin is not here to say.
     """
     return tuple(
         Blocker(status, match.wanted)
         for role, match in ruleset.readiness
-        for status in statuses.values()
-        if status.machine.role == role and (status.is_unknown or not match.holds(status))
+        for status in _of_role(role, statuses)
+        if status.is_unknown or not match.holds(status)
     )
+
+
+def _of_role(role: str, statuses: Mapping[str, Status]) -> list[Status]:
+    found = [status for status in statuses.values() if status.machine.role == role]
+    return found or [status for status in statuses.values() if not status.machine.states]

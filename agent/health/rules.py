@@ -62,10 +62,12 @@ class Limit:
     sign: str
     bound: float
 
-    def holds(self, status: Status) -> bool:
-        """Whether the measure is there and within the bound."""
+    def holds(self, status: Status) -> bool | None:
+        """Whether the measure is there and within the bound; `None` where an `UNKNOWN` has none to show."""
         value = status.measures.get(self.measure)
-        return value is not None and SIGNS[self.sign](value, self.bound)
+        if value is None:
+            return None if status.is_unknown else False
+        return SIGNS[self.sign](value, self.bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class Condition:
         state = self.match.holds(status)
         if not state or not self.limits:
             return state
-        return all(limit.holds(status) for limit in self.limits)
+        answers = {limit.holds(status) for limit in self.limits}
+        return False if False in answers else None if None in answers else True
 
 
 def session_words(session: Status | None) -> frozenset[str]:

@@ -38,7 +38,8 @@ class Memory:
 
     `ended` has the instants at which suppressing problems ended, while that still matters.
     `matched` are the conditions that held, and `turns` when they last came or went.
-    `lead` is the problem that named the answer.
+    `lead` is the problem that named the answer. Up to `looked_at` deadlines were looked at: not while
+    the agent starts, nor while it is away.
     `at` is the instant of this memory and `former` what was remembered before that instant:
     further evaluations at it start from there, so that the order in which reports of one
     instant come in changes nothing.
@@ -50,6 +51,7 @@ class Memory:
     matched: frozenset[Key] = frozenset()
     turns: Mapping[Key, tuple[datetime, ...]] = field(default_factory=dict)
     lead: Key | None = None
+    looked_at: datetime | None = None
     at: datetime | None = None
     former: Memory | None = None
 
@@ -155,5 +157,6 @@ def shift(memory: Memory, step: timedelta) -> Memory:
         matched=memory.matched,
         turns={key: tuple(at + step for at in turns) for key, turns in memory.turns.items()},
         lead=memory.lead,
+        looked_at=memory.looked_at + step if memory.looked_at is not None else None,
         at=memory.at + step if memory.at is not None else None,
     )

@@ -13,6 +13,8 @@ from agent.alerts.routes import without
 from agent.clock import SystemClock
 from agent.config.blueprint import Blueprint
 from agent.config.changes import Changes, Parts, compare, settle
+from agent.config.recalling import KEY as OFFERS
+from agent.config.recalling import recall, remember
 from agent.config.schema import NetworkTable
 from agent.delivery.sender import Sender
 from agent.errors import StoreError
@@ -46,6 +48,7 @@ from agent.runtime.succession import Succession, prepare
 from agent.runtime.supervision import Supervisor
 from agent.runtime.wellbeing import Wellbeing
 from agent.store import snapshot
+from agent.store.entry import Entry
 from agent.store.keeping import Keeping
 from agent.store.snapshot import Snapshot
 
@@ -164,6 +167,7 @@ class Agent:
         await self._keyring.open(self.blueprint.settings.credentials, self.blueprint.path.parent)
         kept = JournaledValues(self.journal, "login-links")
         self._login_links = LoginLinks(self.clock, kept, self._surroundings.base_url)
+        self._recall()
         self._line = self._parts.line(self._make_core(), look=self._remedies.look, clean=self.clean)
         self._remedies.resume()
         self._build()
@@ -191,6 +195,17 @@ class Agent:
         await self._outbound.close()
         await self._holding.close()
         await self._parts.close()
+
+    def _recall(self) -> None:
+        """Take from the journal what plugins offered that are not here now, and note what is offered."""
+        offers = remember(self.blueprint.registry, self.journal.value(OFFERS))
+        self.blueprint = recall(self.blueprint, offers)
+        self.machines.follow(self.blueprint)
+        self._note_offers(offers)
+
+    def _note_offers(self, offers: str) -> None:
+        if offers != self.journal.value(OFFERS):
+            self.journal.append(Entry(values=((OFFERS, offers),)))
 
     def _make_core(self) -> Core:
         blueprint = self.blueprint
@@ -291,6 +306,7 @@ class Agent:
 
     def _set_going(self) -> None:
         keep = self._supervisor.keep
+        self.conduct.begin()
         self._keyring.set_going()
         self.machines.set_going()
         self.notifiers.set_going()
@@ -323,6 +339,8 @@ class Agent:
         """
         for secret in blueprint.secrets:
             self._redactor.add(secret)
+        offers = remember(blueprint.registry, self.journal.value(OFFERS))
+        blueprint = recall(blueprint, offers)
         changes = compare(self.blueprint, blueprint)
         changes = changes.rebuilding(self.machines.using(changes.credentials.gone))
         tables = blueprint.settings.credentials
@@ -334,6 +352,7 @@ class Agent:
         await self._observers.end_all_but(blueprint.registry.observers)
         if changes.credentials != Parts():
             await self._keyring.adopt(opened, changes.credentials.removed)
+        self._note_offers(offers)
         self._swap(settle(self.blueprint, blueprint), succession)
         if "deadman" in changes.tables:
             await self._supervisor.end(self._switch)

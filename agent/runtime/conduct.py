@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from agent.clock import Clock
 from agent.runtime.mounting import Mounted
@@ -36,6 +37,11 @@ class Conduct:
         self._lasting: list[Quarantine] = []
         self._seen: _Seen | None = None
         self._stalls = 0
+        self._began_s = inf
+
+    def begin(self) -> None:
+        """From now on there is something to hold up; what took long before was the start, and is logged."""
+        self._began_s = self._clock.monotonic()
 
     def watch(self, machines: Mapping[str, Mounted], quarantines: Iterable[Quarantine]) -> None:
         """From now on, look at these, in place of the former ones."""
@@ -59,6 +65,8 @@ class Conduct:
 
     def stalled(self, stall: Stall) -> None:
         """The loop was held up. A probe of the plugin's that is under way answers for it."""
+        if stall.found_s < self._began_s:
+            return
         self._stalls += 1
         self._seen = _Seen(stall, self._clock.monotonic())
         for one in self._machines.values():

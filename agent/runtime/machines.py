@@ -72,6 +72,11 @@ class Machines:
         """The names of the machines that take reports from outside."""
         return sorted(name for name, one in self.mounted.items() if isinstance(one.subject, Pushed))
 
+    def follow(self, blueprint: Blueprint) -> None:
+        """Go by other plans, from the next mounting on."""
+        self._plans = blueprint.machines
+        self._markets = _markets_by_machine(blueprint)
+
     def mount(self, services: Services) -> None:
         """Build them all; one that cannot be built costs itself alone."""
         self.mounted = self.stage(self._plans, services)
@@ -126,8 +131,7 @@ class Machines:
 
     def adopt(self, blueprint: Blueprint, staged: Mapping[str, Mounted]) -> None:
         """Put machines in place, and have those that stay go by their new plans."""
-        self._plans = blueprint.machines
-        self._markets = _markets_by_machine(blueprint)
+        self.follow(blueprint)
         self.mounted = {
             plan.machine.name: staged.get(plan.machine.name) or self._adjusted(plan) for plan in self._plans
         }

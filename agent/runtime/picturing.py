@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.alerts.concerns import Concern, Picture
+from agent.alerts.concerns import Concern, Picture, Watch
 from agent.alerts.recovery import Standing
 from agent.health import self_check
 from agent.health.answer import Evaluation, Problem
@@ -26,6 +26,7 @@ def picture_of(evaluation: Evaluation, document: HealthDocument) -> Picture:
         standings=_standings(evaluation),
         machines=_involved(document),
         summary=summary(document),
+        watch=Watch(frozenset(evaluation.statuses), evaluation.watched),
     )
 
 

@@ -15,6 +15,12 @@ SLOT = timedelta(milliseconds=50)
 
 _WAKE = "evaluation"
 
+_WAKES = 2
+"""The evaluation arms its own next wake-up, and APScheduler counts it as running until a moment after its
+end: with one instance, what is due by then would be skipped for good. It waits for nothing, so no two run
+at once all the same.
+"""
+
 
 class WallClock(Clock, Protocol):
     """A clock that also knows what APScheduler goes by: the machine's wall clock."""
@@ -71,7 +77,9 @@ class Scheduling:
                 self._scheduler.remove_job(_WAKE)
             return
         run_at = self._clock.wall() + (instant - self._clock.now())
-        self._scheduler.add_job(self._woken, "date", run_date=run_at, id=_WAKE, replace_existing=True)
+        self._scheduler.add_job(
+            self._woken, "date", run_date=run_at, id=_WAKE, replace_existing=True, max_instances=_WAKES
+        )
 
     def rearm(self) -> None:
         """Arm everything anew, as after a step of the wall clock."""

@@ -24,11 +24,15 @@ _INNERMOST = 30
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """The loop was held up; `plugin` is `None` where no plugin's code was found at it."""
+    """The loop was held up; `plugin` is `None` where no plugin's code was found at it.
+
+    `found_s` is when it was looked for, by the clock's `monotonic`.
+    """
 
     plugin: str | None
     where: str
     lasted_s: float
+    found_s: float
 
     def __str__(self) -> str:
         return f"held up the event loop for {self.lasted_s:.1f} s ({self.where})"
@@ -39,6 +43,7 @@ class _Sight:
     beat_s: float
     plugin: str | None
     where: str
+    at_s: float
 
 
 class StallWatch:
@@ -76,7 +81,7 @@ class StallWatch:
         sight, self._sight = self._sight, None
         self._timer = self._clock.call_later(BEAT_S, self._beat)
         if sight is not None and sight.beat_s == before:
-            stall = Stall(sight.plugin, sight.where, self._beat_s - before)
+            stall = Stall(sight.plugin, sight.where, self._beat_s - before, sight.at_s)
             log.warning("%s %s; it turns again", _whose(stall.plugin), stall)
             self._ended(stall)
 
@@ -95,7 +100,7 @@ class StallWatch:
     def _look(self, frame: FrameType | None, beat_s: float) -> None:
         plugin, where = culprit(frame, self.modules)
         stack = "".join(traceback.format_stack(frame)[-_INNERMOST:]) if frame is not None else ""
-        self._sight = _Sight(beat_s, plugin, where)
+        self._sight = _Sight(beat_s, plugin, where, self._clock.monotonic())
         log.error("%s holds up the event loop at %s:\n%s", _whose(plugin), where, stack.rstrip())
 
 

@@ -169,7 +169,8 @@ class Telling:
         for id_, reminder in due.items():
             concern = reminded(reminder, evaluation, published.document)
             to = frozenset().union(*(r.to for r in self._routes if r.covers(concern)))
-            notice = remind(concern, picture, reminder.left, now=now, agent=published.document.agent.name)
+            left, by = reminder.deadline - now, published.document.agent.name
+            notice = remind(concern, picture, left, now=now, agent=by)
             dispatches.append(Dispatch(replace(notice, id=id_, incident=self.incident), to))
         return [one for one in dispatches if one.to]
 

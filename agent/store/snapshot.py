@@ -52,6 +52,7 @@ def pack(
             "revision": revision,
             "states": {name: [kept[0], kept[1].isoformat()] for name, kept in states.items() if kept},
             "started_at": memory.started_at.isoformat(),
+            "looked_at": memory.looked_at.isoformat() if memory.looked_at is not None else None,
             "at": memory.at.isoformat() if memory.at is not None else None,
             "held": [
                 [rule, group, held.stage, held.since.isoformat(), held.stage_since.isoformat()]
@@ -90,6 +91,7 @@ def unpack(text: str) -> Snapshot:
             matched=frozenset((rule, group) for rule, group in read.get("matched", [])),
             turns={(rule, group): tuple(map(at, turns)) for rule, group, turns in read.get("turns", [])},
             lead=(read["lead"][0], read["lead"][1]) if read.get("lead") else None,
+            looked_at=at(read["looked_at"]) if read.get("looked_at") else None,
             at=at(read["at"]) if read.get("at") else None,
         ),
         known=_unpack_known(read),
@@ -133,6 +135,8 @@ def _pack_told(told: Told | None) -> dict[str, object] | None:
         "last_at": told.last_at.isoformat(),
         "is_flapping": told.is_flapping,
         "was_critical": told.was_critical,
+        "rule": told.rule,
+        "machine": told.machine,
     }
 
 
@@ -150,6 +154,8 @@ def _unpack_told(read: dict[str, Any] | None) -> Told | None:
         last_at=at(read["last_at"]),
         is_flapping=bool(read["is_flapping"]),
         was_critical=bool(read["was_critical"]),
+        rule=read.get("rule"),
+        machine=read.get("machine"),
     )
 
 

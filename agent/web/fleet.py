@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from importlib.resources import files
 
 from aiohttp import web
 
@@ -16,7 +15,7 @@ from agent.fleet.view import narrowed
 from agent.runtime.fleet_watch import Edition, FleetView
 from agent.watched import Watched
 from agent.web.access import Scope
-from agent.web.page import ready, send
+from agent.web.page import read, send
 from agent.web.problems import problem
 from agent.web.replies import reply, tagged
 from agent.web.routes import Route
@@ -98,12 +97,7 @@ class Fleet:
         if view is not None:
             self._streams = Streams(FleetPress(view), clock)
             view.readers = self._streams.__len__
-        folder = files("agent.web") / "static"
-        self._files = {
-            path: ready((folder / name).read_bytes(), kind) for path, (name, kind) in PAGES.items()
-        }
-        for module in (folder / MODULES).iterdir():
-            self._files[f"/{MODULES}/{module.name}"] = ready(module.read_bytes(), "text/javascript")
+        self._files = read(PAGES, MODULES)
 
     def routes(self) -> list[Route]:
         return [

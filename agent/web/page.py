@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -23,6 +24,8 @@ FILES = {
 }
 MODULES = "page"
 """The folder of the script's modules."""
+SIGNS = b"<!-- signs -->\n"
+"""Where a page has the drawings that all share; in the page itself they are there when the agent is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,7 @@ class PageFiles:
     """The style, the icon and the modules that several pages share; public, for they say nothing."""
 
     def __init__(self) -> None:
-        folder = files("agent.web") / "static"
-        self._files = {
-            path: ready((folder / name).read_bytes(), kind) for path, (name, kind) in FILES.items()
-        }
-        for module in (folder / MODULES).iterdir():
-            if module.name.endswith(".js"):
-                self._files[f"/{MODULES}/{module.name}"] = ready(module.read_bytes(), "text/javascript")
+        self._files = read(FILES, MODULES)
 
     def routes(self) -> list[Route]:
         return [
@@ -89,6 +86,20 @@ class Page:
                 "fleet": self._has_fleet,
             }
         )
+
+
+def read(pages: Mapping[str, tuple[str, str]], modules: str) -> dict[str, File]:
+    """Files by the path they are served at: `pages` have name and kind, `modules` is a folder of scripts."""
+    folder = files("agent.web") / "static"
+    signs = (folder / "signs.svg").read_bytes()
+    found = {
+        path: ready((folder / name).read_bytes().replace(SIGNS, signs), kind)
+        for path, (name, kind) in pages.items()
+    }
+    for module in (folder / modules).iterdir():
+        if module.name.endswith(".js"):
+            found[f"/{modules}/{module.name}"] = ready(module.read_bytes(), "text/javascript")
+    return found
 
 
 def ready(body: bytes, kind: str) -> File:

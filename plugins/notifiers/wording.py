@@ -153,14 +153,19 @@ def span(duration: timedelta) -> str:
 
 
 def _title(notice: Notice, zone: ZoneInfo) -> str:
-    about_notices = notice.reason in (NoticeReason.GATHERED, NoticeReason.MISSED)
-    prefix = None if about_notices else _PREFIX.get(notice.type)
+    prefix = _prefix(notice)
     message = clean(notice.message, 120).rstrip(".") or clean(notice.code)
     if notice.type is NoticeType.RECOVERY:
         return clean(f"{prefix}: {message}", TITLE_LIMIT)
     since = at(notice.since, zone, seen_from=notice.created_at)
     title = f"{notice.code} ({notice.severity}): {message}, since {since}"
     return clean(f"{prefix}: {title}" if prefix else title, TITLE_LIMIT)
+
+
+def _prefix(notice: Notice) -> str | None:
+    if notice.reason in (NoticeReason.GATHERED, NoticeReason.MISSED):
+        return None
+    return "NOT WATCHED" if notice.reason is NoticeReason.UNWATCHED else _PREFIX.get(notice.type)
 
 
 def _facts(notice: Notice, zone: ZoneInfo) -> list[tuple[str, str]]:

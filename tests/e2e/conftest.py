@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from aiohttp import web
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from .browsing import ARGUMENTS, CHROMIUM, PHONE, OpenPage, is_complaint
@@ -261,6 +262,31 @@ def open_desk(
         return await reach_desk(program, folder)
 
     return begin
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[tuple[str, asyncio.Queue[Any]]]:
+    """Where a webhook arrives: its address, and the notices that have come."""
+    arrived: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def take(request: web.Request) -> web.Response:
+        arrived.put_nowait(await request.json())
+        return web.Response()
+
+    app = web.Application()
+
+    async def ping(request: web.Request) -> web.Response:
+        arrived.put_nowait("alive")
+        return web.Response()
+
+    app.router.add_post("/", take)
+    app.router.add_get("/alive", ping)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/", arrived
+    await runner.cleanup()
 
 
 @pytest.fixture(scope="session")

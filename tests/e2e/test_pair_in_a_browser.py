@@ -15,33 +15,10 @@ from playwright.async_api import Browser, Locator, expect
 from agent.cli.run import serving
 from agent.clock import SystemClock
 from agent.config.loading import load
-from tests.postgres import Database, free_port
+from tests.pairs import written
+from tests.postgres import Database
 
 PATIENCE_MS = 20_000
-CONFIG = """
-name = "{name}"
-environment = "simulated"
-[server]
-port = {port}
-allowed_origins = ["{origin}"]
-[simulator]
-port = 0
-[store]
-url = "{url}"
-desk = "main"
-takeover = "2s"
-[credentials.kite]
-source = "env-file"
-path = ".env"
-key = "TOKEN"
-[machines.market]
-kind = "market"
-segment = "NSE_EQ"
-[machines.auth]
-kind = "kite-login"
-api_key = "demo"
-api_secret = "demo-secret"
-"""
 PAGE = """<!doctype html><html lang="en"><title>Orders</title>
 <script type="module" src="{module}/banner.js"></script><openbell-banner src="{src}"></openbell-banner>"""
 
@@ -77,18 +54,13 @@ async def pair(database: Database, tmp_path: Path, browser: Browser) -> AsyncIte
     listener = socket.create_server(("127.0.0.1", 0))
     await web.SockSite(runner, listener).start()
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    urls, files = [], []
-    for name in ("one", "two"):
-        port = free_port()
-        urls.append(f"http://127.0.0.1:{port}")
-        files.append(tmp_path / name / "agent.toml")
-        files[-1].parent.mkdir()
-        files[-1].write_text(CONFIG.format(name=name, port=port, origin=origin, url=database.url))
-        files[-1].chmod(0o600)
-    pair = Pair(urls[0], urls[1], origin, browser, files[0])
+    allowed = f'allowed_origins = ["{origin}"]'
+    one, one_url = written(tmp_path, "one", database.url, server=allowed)
+    two, two_url = written(tmp_path, "two", database.url, server=allowed)
+    pair = Pair(one_url, two_url, origin, browser, one)
     async with pair.leaving:
-        await pair.leaving.enter_async_context(serving(load(files[0], {}), SystemClock()))
-        async with serving(load(files[1], {}), SystemClock()):
+        await pair.leaving.enter_async_context(serving(load(one, {}), SystemClock()))
+        async with serving(load(two, {}), SystemClock()):
             yield pair
     await runner.cleanup()
 

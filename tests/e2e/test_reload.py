@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 DEADLINE_S = 30.0
 
@@ -124,31 +123,6 @@ async def test_a_bad_file_leaves_the_old_one_in_force_and_says_where_it_is_bad(e
     ids, handshakes = await edited.feed()
     assert ids != feed[0], "the feed itself has changed, so it was begun anew"
     assert handshakes == feed[1] + 1
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[tuple[str, asyncio.Queue[Any]]]:
-    """Where a webhook arrives: its address, and the notices that have come."""
-    arrived: asyncio.Queue[Any] = asyncio.Queue()
-
-    async def take(request: web.Request) -> web.Response:
-        arrived.put_nowait(await request.json())
-        return web.Response()
-
-    app = web.Application()
-
-    async def ping(request: web.Request) -> web.Response:
-        arrived.put_nowait("alive")
-        return web.Response()
-
-    app.router.add_post("/", take)
-    app.router.add_get("/alive", ping)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/", arrived
-    await runner.cleanup()
 
 
 async def test_a_notifier_comes_and_another_address_gets_what_waited_for_the_former(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -42,23 +45,25 @@ def configured(folder: Path, url: str) -> tuple[Path, str]:
 
 
 @asynccontextmanager
-async def started(config: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def started(config: Path, *around: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The program, by way of another one if need be."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agent.cli", "run", "-c", str(config), "--verbose",
+        *around, sys.executable, "-m", "agent.cli", "run", "-c", str(config), "--verbose",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={**os.environ, "NO_COLOR": "1"},
+        start_new_session=True,
     )  # fmt: skip
     try:
         yield process
     finally:
         if process.returncode is None:
-            process.send_signal(signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         process._transport.close()
 
 
-async def refused(config: Path) -> str:
+async def refused(config: Path, *around: str) -> str:
     """What a start that is refused says; it exits with 2."""
-    async with started(config) as process, asyncio.timeout(60):
+    async with started(config, *around) as process, asyncio.timeout(60):
         out, err = await process.communicate()
         assert process.returncode == 2, err.decode()
         assert b"ready" not in out
@@ -85,6 +90,15 @@ def canary(database: Database) -> str:
         if admin.execute("SELECT FROM pg_roles WHERE rolname = 'canary'").fetchone() is None:
             admin.execute(f"CREATE ROLE canary LOGIN PASSWORD '{CANARY}'")
     return database.cluster.url(database.name, "canary", quote(CANARY, safe=""))
+
+
+@pytest.fixture
+def faketime() -> str:
+    """A program that has another see another wall clock, and the true steady one."""
+    found = shutil.which("faketime")
+    if found is None:
+        pytest.fail("faketime is missing: install Debian's faketime")
+    return found
 
 
 def clean(text: str) -> bool:
@@ -133,6 +147,23 @@ async def test_a_newer_schema_is_left_as_it_is(empty_database: Database, tmp_pat
         (line,) = lines(await refused(config))
         assert "the schema openbell has version 99, and this program knows" in line
         assert shape(admin) == before
+
+
+@pytest.mark.parametrize(("shift", "way"), [("+5m", "ahead of"), ("-5m", "behind")])
+async def test_a_clock_that_is_minutes_off_is_one_line_and_changes_nothing(
+    empty_database: Database, faketime: str, tmp_path: Path, shift: str, way: str
+) -> None:
+    config, _ = configured(tmp_path, empty_database.url)
+    with empty_database.admin() as admin:
+        before = shape(admin)
+        (line,) = lines(await refused(config, faketime, "--exclude-monotonic", "-f", shift))
+        assert re.search(rf": this machine's clock is (5m|5m1s|4m59s) {way} the database's; ", line), line
+        assert "have both follow a time server" in line
+        assert shape(admin) == before
+    assert {one.name for one in (tmp_path / "data").iterdir()} == {"agent.lock", "journal.sqlite"}
+    with closing(sqlite3.connect(tmp_path / "data/journal.sqlite")) as journal:
+        for table in ("report", "transition", "incident", "outbox", "shipment"):
+            assert journal.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
 
 
 async def test_two_agents_of_one_name_are_told_apart_at_once(database: Database, tmp_path: Path) -> None:

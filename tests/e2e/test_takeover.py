@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,15 @@ async def control(member: Member, path: str, **body: str) -> Any:
 
 @pytest.fixture
 async def pair(empty_database: Database, tmp_path: Path) -> AsyncIterator[Pair]:
-    """Both run, all is well, and the receiver behaves."""
+    async with paired(empty_database, tmp_path) as one:
+        yield one
+
+
+@asynccontextmanager
+async def paired(
+    empty_database: Database, tmp_path: Path, *, unended: Sequence[datetime] = ()
+) -> AsyncIterator[Pair]:
+    """Both run, all is well, and the receiver behaves. `unended` are former starts of the second."""
     log, url = tmp_path / "received", empty_database.url
     async with (
         under_watch(tmp_path / "phases") as thing,
@@ -111,7 +121,7 @@ async def pair(empty_database: Database, tmp_path: Path) -> AsyncIterator[Pair]:
         one = Pair(first, second, thing, receiver, log, empty_database)
         await first.start()
         await one.owned_by(first)
-        await second.start()
+        await second.start(unended=unended)
         await one.stands_by(second)
         await one.says(first, "THING_WELL")
         yield one
@@ -134,13 +144,35 @@ async def stopped(pair: Pair) -> None:
     assert await pair.owner.stop() == 0
 
 
+async def lost_with_its_host(pair: Pair) -> None:
+    """From one moment on nothing comes from it, no end of a connection either.
+
+    The moment is the worst: it holds the lease's row, in a transaction that tells of one more silence.
+    """
+    log = pair.database.cluster.folder / "log"
+    proxy, before = pair.owner.proxy, len(log.read_bytes())
+    proxy.stall_behind = b"FOR SHARE"
+    await control(pair.owner, "/api/system/silences", rule="well", duration="2h", who="asha", why="too late")
+
+    async def is_cut() -> bool:
+        return proxy.stalled
+
+    async def is_let_go() -> bool:
+        return b"idle-in-transaction timeout" in log.read_bytes()[before:]
+
+    await pair.until(is_cut)
+    await pair.owner.kill()
+    await pair.until(is_let_go)
+
+
 async def let_go(pair: Pair) -> None:
     """What was done to the former owner has an end, if it can have one."""
     pair.owner.thaw()
-    pair.owner.proxy.heal()
+    if pair.owner.is_running:
+        pair.owner.proxy.heal()
 
 
-@pytest.mark.parametrize("blow", [killed, frozen, cut_off, stopped])
+@pytest.mark.parametrize("blow", [killed, frozen, cut_off, lost_with_its_host, stopped])
 async def test_the_other_goes_on_where_the_owner_was_and_nobody_is_told_twice(
     pair: Pair, blow: Callable[[Pair], Awaitable[None]], record_property: Callable[[str, object], None]
 ) -> None:
@@ -180,6 +212,23 @@ async def test_the_other_goes_on_where_the_owner_was_and_nobody_is_told_twice(
     ]
     assert recovery.incident == problem.incident
     assert recovery.agent == pair.standby.name
+
+
+async def test_one_that_takes_over_and_keeps_the_plugin_out_tells_no_recovery(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    async with paired(empty_database, tmp_path, unended=[datetime.now(UTC)] * 3) as pair:
+        pair.thing.become("ILL")
+        problem = await pair.told("problem")
+        before = await pair.says(pair.owner, "THING_ILL")
+        await shipped(pair)
+        pair.thing.become("WELL")
+        assert await pair.owner.stop() == 0
+        after = await pair.says(pair.standby, "THING_ILL")
+        assert (after["since"], after["machines"]["thing"]["reason"]) == (before["since"], "PLUGIN_ERROR")
+        latest = (await pair.standby.get("/api/system/incidents?limit=1"))["incidents"][0]
+        assert (latest["id"], latest["closed_at"]) == (problem.incident, None)
+        assert [one.id for one in read_log(pair.log)] == [problem.id]
 
 
 async def shipped(pair: Pair) -> None:

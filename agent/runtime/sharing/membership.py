@@ -178,7 +178,11 @@ class Membership:
             log.warning("another agent owned the desk when the shared store was there last: %s", error)
 
     async def _enter(self, connection: Connection) -> None:
-        """Before all else: the tables as this program knows them, and this agent among the others."""
+        """Before all else: clocks that agree, the tables as this program knows them, and this agent among
+        the others.
+        """
+        await self.presence.clocks.compare(connection)
+        self.presence.clocks.must_agree(self.address)
         await bring_forward(connection, self.address)
         await self.presence.register(connection, self.member)
 

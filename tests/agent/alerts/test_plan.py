@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.alerts.concerns import Concern
+from agent.alerts.concerns import Concern, Watch
 from agent.alerts.incidents import Course, acknowledge, track
 from agent.alerts.notices import Draft
 from agent.alerts.plan import Known, plan
@@ -32,11 +32,12 @@ class Desk:
         self.known, self.course, self.next_at = Known(), Course(), None
         self.told: Mapping[Draft, frozenset[str]] = {}
         self.sight: tuple[Concern, ...] = ()
+        self.watch: Watch | None = None
 
     def see(self, *concerns: Concern, after: float = 0) -> list[tuple[str, str, str]]:
         """What follows when these are the problems `after` so many seconds."""
         self.now += timedelta(seconds=after)
-        seen = picture(*concerns)
+        seen = replace(picture(*concerns), watch=self.watch)
         tracked = track(self.course, seen, now=self.now, url="", new_id=lambda _: f"i-{self.now:%H%M%S}")
         planned = plan(self.known, seen, self.routes, tracked.incident, self.now)
         is_over = tracked.incident is not None and tracked.incident.closed_at is not None
@@ -114,6 +115,40 @@ def test_the_end_says_since_when_and_belongs_to_the_incident() -> None:
     assert (draft.began, draft.ended_at) == (NOON, NOON + timedelta(minutes=4))
     assert draft.incident.id == "i-063200"
     assert draft.incident.closed_at == draft.ended_at
+
+
+RULES = frozenset({("feed-stale", None), ("auth-required", None)})
+
+
+@pytest.mark.parametrize(
+    ("watch", "lacks"),
+    [
+        pytest.param(Watch(frozenset({"feed", "auth"}), RULES), None, id="all that saw it are there"),
+        pytest.param(Watch(frozenset({"auth"}), RULES), "no machine feed", id="its machine is not"),
+        pytest.param(
+            Watch(frozenset({"feed"}), frozenset({("feed-stale", "alpha")})),
+            "no rule feed-stale",
+            id="its rule is not there for its group",
+        ),
+    ],
+)
+def test_the_end_of_what_nobody_looks_at_any_more_is_no_recovery(watch, lacks) -> None:
+    desk = Desk()
+    desk.see(concern(machine="feed"))
+    desk.watch = watch
+    reason = R.RECOVERED if lacks is None else R.UNWATCHED
+    assert desk.see(after=60) == [(reason, "FEED_STALE", "chat")]
+    (draft,) = desk.told
+    assert draft.lacks == lacks
+
+
+def test_it_is_the_machine_that_was_seen_last_that_counts() -> None:
+    desk = Desk()
+    desk.see(concern(machine="feed"))
+    desk.see(concern(machine="backup"), after=60)
+    desk.watch = Watch(frozenset({"backup"}), RULES)
+    assert desk.see(concern(machine="feed", is_clearing=True), after=60) == []
+    assert desk.see(after=60) == [(R.RECOVERED, "FEED_STALE", "chat")]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.alerts.recovery import Standing, words
+from agent.alerts.recovery import Standing, unwatched, words
 
 SIX = datetime(2026, 11, 19, 0, 30, tzinfo=UTC)
 LOGIN = SIX + timedelta(hours=3, minutes=5)
@@ -43,3 +43,9 @@ AUTH = Standing("auth", "VALID", LOGIN)
 def test_a_recovery_says_how_long_it_took(standings, way) -> None:
     said = words("AUTH_REQUIRED", SIX, standings, "Soon the bell rings", now=LOGIN + timedelta(seconds=2))
     assert said == f"AUTH_REQUIRED is over after 3h5m2s{way}. Soon the bell rings"
+
+
+def test_what_nobody_looks_at_any_more_is_not_said_to_be_over() -> None:
+    assert unwatched("THING_ILL", SIX, "no machine thing", "Live", now=LOGIN) == (
+        "THING_ILL is not watched any more, after 3h5m: the configuration has no machine thing. Live"
+    )

@@ -18,35 +18,8 @@ from agent.cli.run import serving
 from agent.clock import SystemClock
 from agent.config.loading import load
 from agent.runtime.reloading import Reloads
-from tests.postgres import Database, free_port
-
-CONFIG = """
-name = "{name}"
-environment = "simulated"
-[server]
-port = {port}
-[simulator]
-port = 0
-[store]
-url = "{url}"
-desk = "main"
-takeover = "2s"
-[credentials.kite]
-source = "env-file"
-path = ".env"
-key = "TOKEN"
-[machines.market]
-kind = "market"
-segment = "NSE_EQ"
-[machines.auth]
-kind = "kite-login"
-api_key = "demo"
-api_secret = "demo-secret"
-[notifiers.hook]
-kind = "webhook"
-url = "http://127.0.0.1:9/"
-allow_private = true
-"""
+from tests.pairs import written
+from tests.postgres import Database
 
 
 @dataclass
@@ -70,14 +43,6 @@ class Pair:
             while (result := await self.says(*words)).exit_code != status or " at " not in result.output:
                 await asyncio.sleep(0.05)
         return result
-
-
-def written(folder: Path, name: str, url: str) -> tuple[Path, str]:
-    config, port = folder / name / "agent.toml", free_port()
-    config.parent.mkdir()
-    config.write_text(CONFIG.format(name=name, port=port, url=url))
-    config.chmod(0o600)
-    return config, f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from agent.config.rule_table import as_rule
 from agent.config.schema import RuleTable
 from agent.health.evaluate import evaluate
 from agent.model import Machine, Severity
+from tests.agent.health.conftest import AUTH, FEED, MARKET
 
 
 def test_nothing_is_said_before_every_machine_has_spoken(desk) -> None:
@@ -269,6 +271,31 @@ def test_a_calendar_that_ends_soon_is_listed_and_does_not_lead(desk, left, phase
 def test_a_measure_that_is_not_there_is_within_no_bound(desk) -> None:
     desk.say_all()
     assert desk.phase("calendar-doubtful") is None
+
+
+def test_a_measure_that_an_unknown_machine_does_not_show_ends_nothing(desk) -> None:
+    desk.say_all()
+    desk.say("auth", "VALID", measures={"clock_offset_ms": 2000.0})
+    desk.wait(60)
+    desk.say("auth", "UNKNOWN", "PLUGIN_ERROR", message="it cannot be built")
+    desk.wait(60)
+    assert desk.phase("clock-ahead") == "active"
+    [problem] = [one for one in desk.evaluation.problems if one.rule.id == "clock-ahead"]
+    assert problem.message.endswith("synchronize it (auth cannot be seen: it cannot be built)")
+    assert desk.phase("broker-unreachable") is None, "nor does it begin anything"
+    desk.say("auth", "VALID", measures={"clock_offset_ms": 1999.0})
+    assert desk.phase("clock-ahead") is None
+
+
+def test_a_problem_that_cannot_be_decided_is_about_the_machine_that_cannot_be_seen(make_desk) -> None:
+    other = replace(FEED, name="backup")
+    desk = make_desk(machines=(MARKET, AUTH, FEED, other))
+    desk.say_all()
+    desk.say("backup", "STALE", message="no ticks")
+    desk.wait(60)
+    desk.say("backup", "UNKNOWN", "PLUGIN_ERROR", message="it cannot be built")
+    [problem] = [one for one in desk.evaluation.problems if one.rule.id == "feed-stale"]
+    assert (problem.cause.machine.name, problem.message) == ("backup", "it cannot be built")
 
 
 @pytest.mark.parametrize(

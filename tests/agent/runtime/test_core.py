@@ -12,7 +12,8 @@ from agent.alerts.routes import Route
 from agent.config.rule_table import as_rule, default_table
 from agent.health.document import AgentPart
 from agent.health.rules import bind
-from agent.model import Machine, NoticeReason, Report, Severity
+from agent.model import CoreReason, Machine, NoticeReason, Report, Severity
+from agent.runtime.border import unknown
 from agent.runtime.core import Consequences, Core
 from agent.runtime.publishing import Publisher
 from agent.store import snapshot
@@ -30,7 +31,7 @@ RULES = tuple(map(as_rule, default_table()))
 class Run:
     """One run of the core between its start and its end, with all that followed."""
 
-    def __init__(self, folder, clock: ManualClock) -> None:
+    def __init__(self, folder, clock: ManualClock, machines) -> None:
         self.clock = clock
         self.notices, self.asked, self.wake_at, self.errors = [], [], None, []
         self.journal = Journal(folder / "journal.sqlite")
@@ -41,7 +42,7 @@ class Run:
         started_at = clock.now()
         self.publisher = Publisher(former.revision if former else 0)
         self.core = Core(
-            bind(list(map(as_rule, default_table())), MACHINES, session="market"),
+            bind(list(map(as_rule, default_table())), machines, session="market"),
             clock=clock,
             journal=self.journal,
             publisher=self.publisher,
@@ -96,8 +97,8 @@ class Run:
 async def start(tmp_path):
     clock, runs = ManualClock(), []
 
-    def begin() -> Run:
-        runs.append(Run(tmp_path, clock))
+    def begin(machines=MACHINES) -> Run:
+        runs.append(Run(tmp_path, clock, machines))
         return runs[-1]
 
     yield begin
@@ -344,7 +345,7 @@ async def test_another_table_counts_at_once_and_a_problem_that_stays_keeps_its_a
     assert (await run.told())[0] == (NoticeReason.FIRST, "FEED_STALE")
 
 
-async def test_a_problem_whose_rule_is_gone_is_over(start) -> None:
+async def test_a_problem_whose_rule_is_gone_is_not_watched_any_more(start) -> None:
     run = start()
     run.say(market="LIVE", auth="VALID", feed="STALE")
     await run.wait(60)
@@ -352,7 +353,38 @@ async def test_a_problem_whose_rule_is_gone_is_over(start) -> None:
     run.core.adopt(bind(rules, MACHINES, session="market"), BELIEVED)
     await run.wait(5)
     assert run.document.code == "LIVE"
-    assert await run.told() == [(NoticeReason.FIRST, "FEED_STALE"), (NoticeReason.RECOVERED, "LIVE")]
+    assert await run.told() == [(NoticeReason.FIRST, "FEED_STALE"), (NoticeReason.UNWATCHED, "LIVE")]
+
+
+async def test_a_run_without_the_machine_says_that_it_does_not_look_at_it(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="STALE")
+    await run.told()
+    await run.clock.advance(300)
+    again = start(MACHINES[:2])
+    again.say(market="LIVE", auth="VALID")
+    await again.wait(2)
+    assert await again.told() == [(NoticeReason.UNWATCHED, "LIVE")]
+    assert again.notices[0].message.startswith(
+        "FEED_STALE is not watched any more, after 5m2s: the configuration has no machine feed."
+    )
+
+
+async def test_a_run_that_cannot_see_the_machine_goes_on_with_its_problem_until_it_does(start) -> None:
+    run = start()
+    run.say(market="LIVE", auth="VALID", feed="STALE")
+    began = run.document.since
+    await run.told()
+    await run.clock.advance(300)
+    again = start()
+    again.core.accept("feed", unknown(CoreReason.PLUGIN_ERROR, "it cannot be built", again.clock.now()))
+    again.say(market="LIVE", auth="VALID")
+    await again.wait(3600)
+    assert (again.document.code, again.document.since) == ("FEED_STALE", began)
+    assert await again.told() == []
+    again.say(feed="CONNECTED")
+    await again.wait(10)
+    assert await again.told() == [(NoticeReason.RECOVERED, "LIVE")]
 
 
 async def test_of_a_machine_that_was_built_anew_nothing_is_known_until_it_speaks(start) -> None:

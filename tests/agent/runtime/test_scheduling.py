@@ -58,6 +58,26 @@ async def test_an_instant_in_the_past_wakes_at_once(timed) -> None:
     assert woken.count == 1
 
 
+async def test_an_instant_that_comes_while_the_former_one_is_looked_at_wakes_as_well() -> None:
+    clock, done = SystemClock(datetime(2026, 11, 23, 3, 45, tzinfo=UTC)), asyncio.Event()
+    instants = [clock.now() + SHORT * number / 50 for number in range(20)]
+
+    def look() -> None:
+        if not instants:
+            done.set()
+            return
+        scheduling.wake_at(instants.pop(0))
+
+    scheduling = Scheduling(clock, look)
+    scheduling.start()
+    try:
+        look()
+        async with asyncio.timeout(20):
+            await done.wait()
+    finally:
+        scheduling.stop()
+
+
 async def test_a_later_wish_takes_the_place_of_a_former_one(timed) -> None:
     clock, woken, scheduling = timed
     scheduling.wake_at(clock.now() + timedelta(hours=1))

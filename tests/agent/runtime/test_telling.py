@@ -260,6 +260,57 @@ def test_a_reminder_is_the_same_from_both_and_is_told_once_though_the_clock_goes
     assert len(found[0]) == 2
 
 
+OPEN = next_open(MORNING - timedelta(hours=12))
+BROKEN = {"market": "CLOSED", "auth": "REQUIRED", "feed": "CONNECTED", "spare": "CONNECTED"}
+
+
+def reminders(desk: Desk) -> list[str]:
+    return [one.message.partition(".")[0] for one in desk.notices if one.type is NoticeType.REMINDER]
+
+
+@pytest.mark.parametrize(
+    ("away_from", "away_until", "late", "after"),
+    [
+        pytest.param(95, 85, ["55 minutes are left"], ["30 minutes are left"], id="one"),
+        pytest.param(95, 50, ["20 minutes are left"], [], id="two, of which the later counts"),
+        pytest.param(89, 61, [], ["30 minutes are left"], id="none"),
+        pytest.param(95, 29, [], [], id="two, and the deadline itself"),
+    ],
+)
+def test_a_reminder_that_the_agent_was_away_for_is_told_late_with_what_is_left_by_then(
+    away_from: int, away_until: int, late: list[str], after: list[str]
+) -> None:
+    desk = Desk(OPEN - timedelta(hours=2))
+    desk.say(**BROKEN)
+    desk.wait(timedelta(minutes=120 - away_from))
+    again = Desk(OPEN - timedelta(minutes=away_until), desk.snapshot)
+    again.say(**BROKEN)
+    assert reminders(again) == late
+    again.wait(timedelta(minutes=away_until))
+    assert reminders(again) == late + after
+
+
+def test_one_that_came_due_while_the_agent_started_is_told_once_all_have_spoken() -> None:
+    at = OPEN - timedelta(minutes=90, seconds=2)
+    desk = Desk(at, Desk(OPEN - timedelta(hours=2)).snapshot)
+    desk.say(**{name: state for name, state in BROKEN.items() if name != "spare"})
+    desk.wait(timedelta(seconds=3))
+    assert reminders(desk) == []
+    desk.say(spare="CONNECTED")
+    assert reminders(desk) == ["60 minutes are left"]
+    again = Desk(desk.clock.now(), desk.snapshot)
+    again.say(**BROKEN)
+    again.wait(timedelta(minutes=20))
+    assert reminders(again) == []
+
+
+def test_the_first_run_of_all_tells_of_no_time_before_it() -> None:
+    desk = Desk(OPEN - timedelta(minutes=80))
+    desk.say(**BROKEN)
+    desk.wait(timedelta(minutes=10))
+    assert reminders(desk) == []
+
+
 STATES = {
     "market": ["LIVE", "CLOSED", "PRE_OPEN"],
     "auth": ["VALID", "REQUIRED", "UNKNOWN"],

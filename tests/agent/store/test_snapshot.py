@@ -32,6 +32,7 @@ def test_everything_comes_back() -> None:
         frozenset({("feed-stale", None)}),
         {("feed-stale", None): (NOON, NOON)},
         ("feed-stale", None),
+        NOON - timedelta(minutes=1),
         NOON,
     )
     told = Told(
@@ -44,6 +45,8 @@ def test_everything_comes_back() -> None:
         last_at=NOON,
         is_flapping=True,
         was_critical=True,
+        rule="feed-stale",
+        machine="feed",
     )
     threads = {
         ("chat", None): Thread(told),

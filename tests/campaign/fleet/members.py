@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -126,12 +128,17 @@ class Member:
         log = self.folder / "log"
         return log.read_text(errors="replace") if log.exists() else ""
 
-    async def start(self) -> None:
+    async def start(self, *, unended: Sequence[datetime] = ()) -> None:
         """Begin a life, and wait until it answers.
 
-        Nobody counts how often it was killed: it would keep the gauge out for that.
+        Nobody counts how often it was killed: it would keep the gauge out for that, as it does after
+        three `unended` starts.
         """
-        (self.folder / "data" / crash_loop.FILE).unlink(missing_ok=True)
+        former = self.folder / "data" / crash_loop.FILE
+        former.unlink(missing_ok=True)
+        if unended:
+            former.parent.mkdir(exist_ok=True)
+            former.write_text(json.dumps([one.isoformat() for one in unended]))
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "agent.cli", "run", "-c", str(self.folder / "agent.toml"),

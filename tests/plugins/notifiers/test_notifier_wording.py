@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -33,6 +34,11 @@ def test_a_recovery_is_titled_as_one_and_says_how_long_it_lasted(recovery_of) ->
     said = worded(recovery_of())
     assert said.title == "RECOVERED: AUTH_REQUIRED is over after 2:45:00"
     assert ("Lasted", "2h 45m") in said.facts
+
+
+def test_what_nobody_looks_at_any_more_is_not_titled_as_a_recovery(recovery_of) -> None:
+    said = worded(replace(recovery_of(), reason=NoticeReason.UNWATCHED))
+    assert said.title.startswith("NOT WATCHED: AUTH_REQUIRED")
 
 
 @pytest.mark.parametrize("type_", [NoticeType.REMINDER, NoticeType.TEST])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,7 +14,7 @@ from agent.alerts.letters import Letter, LetterState
 from agent.model import Receipt
 from agent.store.entry import Entry
 from agent.store.postgres.claiming import claim, waits
-from agent.store.postgres.connecting import Connection, writing
+from agent.store.postgres.connecting import Connection, SharedStoreError, writing
 from agent.store.postgres.leases import release, take
 from agent.store.postgres.shipping import ship
 from tests.agent.store.postgres.shipments import DESK, LONG, NOON, Run, incident, letter, member
@@ -120,54 +119,75 @@ class _ChangedMindError(Exception):
 
 @dataclass
 class Bustle:
-    """Claimers and others that hold letters for moments, at random."""
+    """Claimers and others that hold letters for moments, at random.
+
+    Where this process was held up for too long in a transaction, the server has ended it, and it is begun
+    anew as an agent would.
+    """
 
     chance: random.Random
+    connect: Callable[[], Awaitable[Connection]]
     claimed: list[str] = field(default_factory=list)
 
     async def pause(self) -> None:
         await asyncio.sleep(self.chance.random() / 100)
 
-    async def write(self, connection: Connection, told: Sequence[Letter]) -> None:
-        run = Run(A)
+    async def write(self, told: Sequence[Letter]) -> None:
+        run, connection = Run(A), await self.connect()
         for start in range(0, len(told), 4):
-            entry = Entry(letters=tuple(told[start : start + 4]))
-            await ship(connection, A, [run.ships(entry)], claims_in=None)
+            shipment = run.ships(Entry(letters=tuple(told[start : start + 4])))
+            while True:
+                try:
+                    await ship(connection, A, [shipment], claims_in=None)
+                    break
+                except SharedStoreError:
+                    connection = await self.connect()
             await self.pause()
 
-    async def claim(self, connection: Connection) -> None:
+    async def claim(self) -> None:
+        connection = await self.connect()
         for _ in range(15):
-            with suppress(_ChangedMindError):
+            found: list[str] = []
+            try:
                 async with writing(connection):
                     found = [one.id for one in await claim(connection, "alpha", 1)]
                     self.claimed += found
                     await self.pause()
-                    if self.chance.random() < 0.3:
-                        for id_ in found:
-                            self.claimed.remove(id_)
-                        raise _ChangedMindError
+                    self._may_change_its_mind()
+            except (_ChangedMindError, SharedStoreError) as error:
+                for id_ in found:
+                    self.claimed.remove(id_)
+                if isinstance(error, SharedStoreError):
+                    connection = await self.connect()
             await self.pause()
 
-    async def hold(self, connection: Connection) -> None:
+    def _may_change_its_mind(self) -> None:
+        if self.chance.random() < 0.3:
+            raise _ChangedMindError
+
+    async def hold(self) -> None:
         asked = "SELECT FROM openbell.outbox WHERE notice = %s FOR UPDATE SKIP LOCKED"
+        connection = await self.connect()
         for _ in range(15):
-            async with writing(connection):
-                await connection.execute(asked, (f"n{self.chance.randrange(1, 25)}",))
-                await self.pause()
+            try:
+                async with writing(connection):
+                    await connection.execute(asked, (f"n{self.chance.randrange(1, 25)}",))
+                    await self.pause()
+            except SharedStoreError:
+                connection = await self.connect()
 
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_however_claimers_meet_no_letter_is_claimed_twice_and_none_before_an_earlier_one(
     connections, one, seed
 ) -> None:
-    bustle = Bustle(random.Random(seed))
+    bustle = Bustle(random.Random(seed), connections)
     lines = [("mail", None), ("mail", "alpha"), ("slack", None)]
     told = []
     for seq in range(1, 25):
         notifier, group = bustle.chance.choice(lines)
         told.append(letter(f"n{seq}", seq, incident(), notifier=notifier, group=group))
-    claimers = [bustle.claim(await connections()) for _ in range(3)]
-    await asyncio.gather(bustle.write(one, told), *claimers, bustle.hold(await connections()))
+    await asyncio.gather(bustle.write(told), *(bustle.claim() for _ in range(3)), bustle.hold())
     claimed = [*bustle.claimed, *(one.id for one in (await ship(one, A, (), claims_in=1)).claimed)]
     assert sorted(claimed) == sorted(one.id for one in told)
     known = {one.id: one for one in told}

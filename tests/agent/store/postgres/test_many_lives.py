@@ -96,13 +96,15 @@ async def test_what_happened_is_kept_once_and_the_owners_word_counts(connections
         await asyncio.gather(*(one.live() for one in lives))
     with database.admin() as connection:
         kept = Counter(after for (after,) in connection.execute("SELECT after FROM openbell.transition"))
-        [(epoch,)] = connection.execute("SELECT epoch FROM openbell.value").fetchall()
+        values = connection.execute("SELECT epoch FROM openbell.value").fetchall()
         wrong = connection.execute(
             "SELECT * FROM openbell.outbox o JOIN openbell.incident i ON o.stream = i.id"
             " WHERE o.claim_epoch IS NOT NULL AND o.claim_epoch < o.epoch"
         ).fetchall()
     assert kept == Counter(name for one in lives for name in one.decided)
-    assert epoch >= max(epoch for one in lives for epoch in one.landed)
+    landed = [epoch for one in lives for epoch in one.landed]
+    assert len(values) == (1 if landed else 0), "on a slow machine no owner ships anything in time"
+    assert not landed or values[0][0] >= max(landed)
     assert wrong == []
     claims = Counter(claim for one in lives for claim in one.claims)
     assert max(claims.values()) == 1
