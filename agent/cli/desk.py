@@ -115,6 +115,7 @@ class Desk:
         finally:
             for one in beside:
                 one.cancel()
+            await asyncio.wait(beside)
             await server.stop()
 
     async def _live(self) -> None:
