@@ -146,7 +146,10 @@ def suppressors(
 
 
 def shift(memory: Memory, step: timedelta) -> Memory:
-    """The memory after the wall clock was set by `step`: its instants move, its ages stay."""
+    """The memory after the wall clock was set by `step`: its instants move, its ages stay.
+
+    What came due in a step forward nobody has looked at: the machine slept, or its clock was behind.
+    """
     return Memory(
         started_at=memory.started_at + step,
         held={
@@ -157,6 +160,6 @@ def shift(memory: Memory, step: timedelta) -> Memory:
         matched=memory.matched,
         turns={key: tuple(at + step for at in turns) for key, turns in memory.turns.items()},
         lead=memory.lead,
-        looked_at=memory.looked_at + step if memory.looked_at is not None else None,
+        looked_at=memory.looked_at + min(step, timedelta(0)) if memory.looked_at is not None else None,
         at=memory.at + step if memory.at is not None else None,
     )

@@ -290,6 +290,17 @@ def test_a_reminder_that_the_agent_was_away_for_is_told_late_with_what_is_left_b
     assert reminders(again) == late + after
 
 
+def test_one_that_came_due_while_the_machine_slept_is_told_when_the_clock_is_followed() -> None:
+    desk = Desk(OPEN - timedelta(hours=2))
+    desk.say(**BROKEN)
+    desk.wait(timedelta(minutes=25))
+    desk.clock.at += timedelta(minutes=10)
+    desk.core.shift(timedelta(minutes=10))
+    assert reminders(desk) == ["55 minutes are left"]
+    desk.wait(timedelta(minutes=20))
+    assert reminders(desk) == ["55 minutes are left"]
+
+
 def test_one_that_came_due_while_the_agent_started_is_told_once_all_have_spoken() -> None:
     at = OPEN - timedelta(minutes=90, seconds=2)
     desk = Desk(at, Desk(OPEN - timedelta(hours=2)).snapshot)
