@@ -13,6 +13,7 @@ from typing import Any
 
 from agent.config.binding import bound, table_of
 from agent.config.blueprint import Blueprint, MachinePlan
+from agent.config.rule_table import as_rule
 from agent.config.schema import RuleTable
 from agent.registry import OfferedRule, Registry
 
@@ -38,12 +39,16 @@ def remember(registry: Registry, former: str | None) -> str:
     for name in sorted(_present(registry)):
         kept[name] = {
             "kinds": {
-                one.kind: {"role": one.role, "states": sorted(one.states), "reasons": sorted(one.reasons)}
+                str(one.kind): {
+                    "role": str(one.role),
+                    "states": sorted(one.states),
+                    "reasons": sorted(one.reasons),
+                }
                 for one in registry.machines.values()
                 if one.plugin == name
             },
             "rules": [
-                [_written(offer.rule), offer.before, offer.after]
+                [_written(offer.rule), _named(offer.before), _named(offer.after)]
                 for offer in registry.rules
                 if offer.plugin == name
             ],
@@ -105,10 +110,15 @@ def _written(rule: Mapping[str, object]) -> Mapping[str, Any]:
     return table.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
+def _named(anchor: object) -> str | None:
+    """A rule's place, of whatever class the plugin gave it."""
+    return None if anchor is None else str(anchor)
+
+
 def _is_rule(rule: Mapping[str, object]) -> bool:
-    """Another version may have known other keys."""
+    """Another version may have known other keys, and other actions."""
     try:
-        RuleTable.model_validate(rule)
-    except ValueError:
+        as_rule(RuleTable.model_validate(rule))
+    except (ValueError, LookupError):
         return False
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,13 @@ def test_it_is_remembered_through_every_start_without_it_and_forgotten_once_it_i
     assert "vaults" not in json.loads(remember(off.registry, text))
 
 
+def test_a_plugin_that_names_a_place_by_no_text_keeps_nobody_from_starting(loaded: Loaded) -> None:
+    here = loaded()
+    [offer] = here.registry.rules
+    here.registry.rules[:] = [replace(offer, before=Path("auth-required"))]  # type: ignore[arg-type]
+    assert recall(loaded(without=True), remember(here.registry, None)).rules == here.rules
+
+
 def test_it_goes_with_the_desk_to_another_agent() -> None:
     assert not KEY.startswith(PRIVATE)
 
@@ -125,7 +133,18 @@ def test_what_is_here_is_not_recalled(loaded: Loaded) -> None:
     assert recall(here, None) is here
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"vaults": {"kinds": {}, "rules": [[{"id": 3}, null, null]]}}'])
+FLIES = {"id": "a", "code": "A", "when": {"vault": ["ILL"]}, "severity": "critical", "action": "fly"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"vaults": {"kinds": {}, "rules": [[{"id": 3}, null, null]]}}',
+        json.dumps({"vaults": {"kinds": {}, "rules": [[FLIES, None, None]]}}),
+    ],
+)
 def test_what_cannot_be_read_is_not_recalled(loaded: Loaded, text: str) -> None:
     bare = loaded(without=True)
     assert recall(bare, text) is bare
