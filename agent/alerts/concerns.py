@@ -19,6 +19,7 @@ class Concern:
 
     `is_clearing` says that it is on the way out, `is_suppressed` that another problem explains it,
     `is_silenced` that people asked for quiet. `session` are the state and the reason of its market.
+    `machines` are all that it is found by.
     """
 
     rule: str
@@ -28,6 +29,7 @@ class Concern:
     message: str
     since: datetime
     machine: str | None = None
+    machines: frozenset[str] = frozenset()
     session: frozenset[str] = frozenset()
     action: Action | None = None
     is_clearing: bool = False
@@ -54,10 +56,10 @@ class Watch:
     machines: frozenset[str]
     problems: frozenset[Key]
 
-    def lacks(self, rule: str | None, group: str | None, machine: str | None) -> str | None:
+    def lacks(self, rule: str | None, group: str | None, machines: frozenset[str]) -> str | None:
         """What is not there of that which found a problem, in words; `None` where nothing is missing."""
-        if machine is not None and machine not in self.machines:
-            return f"no machine {machine}"
+        if gone := sorted(machines - self.machines):
+            return f"no machine {' or '.join(gone)}"
         if rule is not None and (rule, group) not in self.problems:
             return f"no rule {rule}"
         return None

@@ -168,7 +168,7 @@ def _end(moment: _Moment, thread: Thread, group: str | None) -> Draft | None:
     if told is None:
         return None
     incident, watch = moment.incident, moment.picture.watch
-    lacks = watch.lacks(told.rule, group, told.machine) if watch is not None else None
+    lacks = watch.lacks(told.rule, group, told.machines) if watch is not None else None
     return Draft(
         reason=NoticeReason.RECOVERED if lacks is None else NoticeReason.UNWATCHED,
         group=group,
@@ -199,7 +199,7 @@ def _tell(
         is_flapping=concern.is_flapping,
         was_critical=concern.severity is Severity.CRITICAL or (told is not None and told.was_critical),
         rule=concern.rule,
-        machine=concern.machine,
+        machines=concern.machines,
     )
     draft = Draft(
         reason=reason,

@@ -15,7 +15,7 @@ class Told:
     """A problem that was told and whose end was not. `since` is its first sign, `began` that of the
     first problem in a row of changing causes. `at` is when it was told first, or as worse;
     `last_at` when it was told last. `severity` eases with the problem, `was_critical` stays. `rule` and
-    `machine` are those that it was last seen by.
+    `machines` are those that it was last found by.
     """
 
     incident: Incident
@@ -28,7 +28,7 @@ class Told:
     is_flapping: bool = False
     was_critical: bool = False
     rule: str | None = None
-    machine: str | None = None
+    machines: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +68,11 @@ def ease(thread: Thread, severity: Severity) -> Thread:
 
 
 def follow(thread: Thread, concern: Concern | None) -> Thread:
-    """The problem that was told lasts, and another rule or machine may be behind it now."""
+    """The problem that was told lasts, and another rule or other machines may be behind it now."""
     told = thread.told
     if told is None or concern is None or concern.is_clearing or concern.code != told.code:
         return thread
-    return replace(thread, told=replace(told, rule=concern.rule, machine=concern.machine))
+    return replace(thread, told=replace(told, rule=concern.rule, machines=concern.machines))
 
 
 def shift(thread: Thread, step: timedelta) -> Thread:

@@ -29,6 +29,8 @@ class Problem:
     severity: Severity
     message: str
     cause: Status | None
+    machines: frozenset[str] = frozenset()
+    """All that it is found by: where one of them is gone, nobody can tell that it is over."""
     suppressed_by: tuple[str, ...] = ()
     silenced_by: str | None = None
     is_flapping: bool = False
@@ -51,7 +53,7 @@ class Problem:
         """All of it that may make a difference to what people are told."""
         return (
             (self.rule.id, self.group, self.stage, self.severity, self.since, self.session),
-            (self.cause.machine.name if self.cause is not None else None),
+            (self.cause.machine.name if self.cause is not None else None, self.machines),
             (bool(self.suppressed_by), bool(self.silenced_by), self.is_flapping, self.is_aside),
         )
 

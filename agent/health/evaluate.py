@@ -152,6 +152,7 @@ def _problem(
         severity=scope.rule.severity_at(session),
         message=_message(scope, cause, session),
         cause=cause,
+        machines=_found_by(scope, moment.statuses),
         suppressed_by=suppressed_by,
         session=session_words(session),
         is_aside=is_aside,
@@ -167,6 +168,16 @@ def cause_of(scope: Scope, statuses: Mapping[str, Status]) -> Status | None:
             if answer is wanted:
                 return status
     return None
+
+
+def _found_by(scope: Scope, statuses: Mapping[str, Status]) -> frozenset[str]:
+    """The machines that meet the rule's conditions, or may."""
+    return frozenset(
+        name
+        for condition in scope.conditions
+        for name in condition.machines
+        if condition.holds(statuses[name]) is not False
+    )
 
 
 def _message(scope: Scope, cause: Status | None, session: Status | None) -> str:

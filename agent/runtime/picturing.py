@@ -62,6 +62,7 @@ def _concern(problem: Problem) -> Concern:
         message=problem.message,
         since=problem.since,
         machine=cause.machine.name if cause is not None else None,
+        machines=problem.machines,
         session=problem.session,
         action=action_for(problem.rule.action, cause),
         is_clearing=problem.stage is Stage.CLEARING,

@@ -136,7 +136,7 @@ def _pack_told(told: Told | None) -> dict[str, object] | None:
         "is_flapping": told.is_flapping,
         "was_critical": told.was_critical,
         "rule": told.rule,
-        "machine": told.machine,
+        "machines": sorted(told.machines),
     }
 
 
@@ -155,7 +155,7 @@ def _unpack_told(read: dict[str, Any] | None) -> Told | None:
         is_flapping=bool(read["is_flapping"]),
         was_critical=bool(read["was_critical"]),
         rule=read.get("rule"),
-        machine=read.get("machine"),
+        machines=frozenset(read.get("machines", ())),
     )
 
 

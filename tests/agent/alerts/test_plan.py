@@ -134,7 +134,7 @@ RULES = frozenset({("feed-stale", None), ("auth-required", None)})
 )
 def test_the_end_of_what_nobody_looks_at_any_more_is_no_recovery(watch, lacks) -> None:
     desk = Desk()
-    desk.see(concern(machine="feed"))
+    desk.see(concern(machines=frozenset({"feed"})))
     desk.watch = watch
     reason = R.RECOVERED if lacks is None else R.UNWATCHED
     assert desk.see(after=60) == [(reason, "FEED_STALE", "chat")]
@@ -144,10 +144,10 @@ def test_the_end_of_what_nobody_looks_at_any_more_is_no_recovery(watch, lacks) -
 
 def test_it_is_the_machine_that_was_seen_last_that_counts() -> None:
     desk = Desk()
-    desk.see(concern(machine="feed"))
-    desk.see(concern(machine="backup"), after=60)
+    desk.see(concern(machines=frozenset({"feed"})))
+    desk.see(concern(machines=frozenset({"backup"})), after=60)
     desk.watch = Watch(frozenset({"backup"}), RULES)
-    assert desk.see(concern(machine="feed", is_clearing=True), after=60) == []
+    assert desk.see(concern(machines=frozenset({"feed"}), is_clearing=True), after=60) == []
     assert desk.see(after=60) == [(R.RECOVERED, "FEED_STALE", "chat")]
 
 

@@ -370,6 +370,18 @@ async def test_a_run_without_the_machine_says_that_it_does_not_look_at_it(start)
     )
 
 
+async def test_it_is_no_recovery_where_the_rule_names_the_session_first(start) -> None:
+    (rule,) = (one for one in RULES if one.id == "feed-stale")
+    rules = (replace(rule, when=tuple(reversed(rule.when))), *RULES[-5:])
+    run = start()
+    run.core.adopt(bind(rules, MACHINES, session="market"), BELIEVED)
+    run.say(market="LIVE", auth="VALID", feed="STALE")
+    await run.wait(10)
+    run.core.adopt(bind(rules, MACHINES[:2], session="market"), BELIEVED)
+    await run.wait(5)
+    assert await run.told() == [(NoticeReason.FIRST, "FEED_STALE"), (NoticeReason.UNWATCHED, "LIVE")]
+
+
 async def test_a_run_that_cannot_see_the_machine_goes_on_with_its_problem_until_it_does(start) -> None:
     run = start()
     run.say(market="LIVE", auth="VALID", feed="STALE")

@@ -46,7 +46,7 @@ def test_everything_comes_back() -> None:
         is_flapping=True,
         was_critical=True,
         rule="feed-stale",
-        machine="feed",
+        machines=frozenset({"feed", "market"}),
     )
     threads = {
         ("chat", None): Thread(told),
