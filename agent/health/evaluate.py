@@ -184,8 +184,8 @@ def _message(scope: Scope, cause: Status | None, session: Status | None) -> str:
     rule, said = scope.rule, cause.message if cause is not None else ""
     text = rule.message.replace("{message}", said) if rule.message else said or rule.id
     if rule.message and cause is not None and scope.conditions[0].holds(cause) is None:
-        own = rule.message.replace("{message}", "").strip()
-        text = f"{own} ({cause.machine.name} cannot be seen: {said})"
+        own, why = rule.message.replace("{message}", "").rstrip(" :"), f"cannot be seen: {said}"
+        text = f"{own} ({cause.machine.name} {why})" if own else f"{cause.machine.name} {why}"
     blind = session is not None and session.is_unknown and session is not cause
     if blind and not rule.names_the_session and session is not None and session.message:
         text = f"{text} (session unknown, taken as LIVE: {session.message})"

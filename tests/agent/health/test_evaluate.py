@@ -287,6 +287,23 @@ def test_a_measure_that_an_unknown_machine_does_not_show_ends_nothing(desk) -> N
     assert desk.phase("clock-ahead") is None
 
 
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        pytest.param("Too late", "Too late (auth cannot be seen: it hangs)", id="its own words"),
+        pytest.param("Too late: {message}", "Too late (auth cannot be seen: it hangs)", id="both"),
+        pytest.param("{message}", "auth cannot be seen: it hangs", id="the machine's alone"),
+    ],
+)
+def test_the_words_of_a_problem_say_that_its_machine_cannot_be_seen(make_desk, own, said) -> None:
+    table = {"id": "own", "code": "OWN", "when": {"auth": ["EXPIRED"]}, "severity": "critical"}
+    desk = make_desk(rules=[as_rule(RuleTable.model_validate({**table, "message": own}))])
+    desk.say_all(auth="EXPIRED")
+    desk.wait(1)
+    desk.say("auth", "UNKNOWN", "PROBE_TIMEOUT", message="it hangs")
+    assert [one.message for one in desk.evaluation.problems] == [said]
+
+
 def test_a_problem_that_cannot_be_decided_is_about_the_machine_that_cannot_be_seen(make_desk) -> None:
     other = replace(FEED, name="backup")
     desk = make_desk(machines=(MARKET, AUTH, FEED, other))
