@@ -29,7 +29,7 @@ class StandsBy(Unreachable):
     """An agent answers at the address, and another one owns its desk.
 
     `desk` is `None` where this user may not hear more, `owner` where nobody owns it, `at` where
-    the owner's address is not known. `trouble` says why it could not take the desk over now.
+    the owner's address is not known. `trouble` says what is amiss at the one that stands by.
     """
 
     def __init__(

@@ -48,7 +48,7 @@ def status(config: Path, url: str | None, as_json: bool, watch: bool) -> None:
 
 
 def _severity(standby: StandsBy) -> str:
-    """Of an agent that does not speak for the desk: well, if another does and this one could take over."""
+    """Of an agent that does not speak for the desk: well, if another does and this one could."""
     if standby.owner is None:
         return "unknown"
     return "ok" if standby.trouble is None else "warning"
@@ -63,7 +63,7 @@ def _standby(error: StandsBy, as_json: bool) -> str:
         return f"UNKNOWN: {error}"
     where = f" at {error.at}" if error.at else ""
     if error.trouble is not None:
-        return f"WARNING: stands by and could not take over from {error.owner}{where}: {error.trouble}"
+        return f"WARNING: stands by for {error.owner}{where}, and all is not well here: {error.trouble}"
     return f"STANDBY: {error.owner} owns the desk {error.desk}{where}"
 
 

@@ -28,7 +28,7 @@ ANY_METHOD = ("GET", "POST", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who owns the desk, as far as is known; `trouble` says why that is not known now."""
+    """Who owns the desk, as far as is known; `trouble` says what is amiss at the one that stands by."""
 
     desk: str
     name: str | None = None
@@ -71,7 +71,7 @@ class Standing:
         return problem(
             503,
             f"This agent stands by: {owner.name or 'nobody'} owns the desk {owner.desk}{where}."
-            + (f" It could not take over now: {owner.trouble}." if owner.trouble else ""),
+            + (f" All is not well here: {owner.trouble}." if owner.trouble else ""),
             code=CODE,
             desk=owner.desk,
             owner=owner.name,

@@ -115,7 +115,7 @@ async def test_one_that_could_not_take_over_is_a_warning_and_says_why(
             result = await pair.said(1, "status")
         finally:
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    head = f"WARNING: stands by and could not take over from one at {pair.owner_url}: "
+    head = f"WARNING: stands by for one at {pair.owner_url}, and all is not well here: "
     assert result.output.startswith(head)
     assert f"/{name}: " in result.output
 
