@@ -42,6 +42,7 @@ class Desk:
     ) -> None:
         self._patience_s = patience_s
         self._blueprint = blueprint
+        self._waiting: tuple[str, ...] = ()
         self._membership = membership
         self._surface = surface
         self._failed = failed
@@ -145,11 +146,12 @@ class Desk:
             for secret in blueprint.secrets:
                 self._surface.redactor.add(secret)
         changes = compare(self._blueprint, blueprint)
-        self._go_by(settle(self._blueprint, blueprint))
+        self._go_by(settle(self._blueprint, blueprint), changes.waiting)
         return changes
 
-    def _go_by(self, blueprint: Blueprint) -> None:
+    def _go_by(self, blueprint: Blueprint, waiting: tuple[str, ...]) -> None:
         self._blueprint = self._membership.blueprint = blueprint
+        self._waiting = waiting
 
     async def _own(self) -> None:
         surface, membership = self._surface, self._membership
@@ -163,6 +165,7 @@ class Desk:
             alive=surface.alive,
             holding=membership,
         )
+        agent.wellbeing.waiting = self._waiting
         server: WebServer | None = None
         try:
             if not await self._or_stopped(self._begin(agent)):
@@ -198,7 +201,7 @@ class Desk:
         finally:
             if server is not None:
                 await server.stop()
-        self._go_by(agent.blueprint)
+        self._go_by(agent.blueprint, agent.wellbeing.waiting)
 
     def _owner(self) -> Owner:
         known = self._membership

@@ -34,7 +34,8 @@ class Wellbeing:
         self._store_error: str | None = None
         self._loss: str | None = None
         self._configuration_error: str | None = None
-        self._waiting: tuple[str, ...] = ()
+        self.waiting: tuple[str, ...] = ()
+        """The keys of the configuration that only the next start of the process takes up."""
         self.loop_lag_ms = 0.0
         self.senders: Mapping[str, Sender] = {}
         self.probers: list[Prober] = []
@@ -79,7 +80,7 @@ class Wellbeing:
         """A new configuration is in force; the plugins of `rebuilt` machines begin with a clean slate."""
         self._registry = registry
         self._configuration_error = None
-        self._waiting = waiting
+        self.waiting = waiting
         for plugin in rebuilt:
             self._unbuilt.pop(plugin, None)
 
@@ -149,7 +150,7 @@ class Wellbeing:
             sharing_error=self.sharing_trouble(),
             clock_error=self.clock_trouble(),
             configuration_error=self._configuration_error,
-            waiting=self._waiting,
+            waiting=self.waiting,
             plugin_errors={one.name: one.error for one in part.plugins if one.error},
             notifier_errors={one.name: one.error or "" for one in part.notifiers if one.state == "failing"},
             notifier_remarks={s.name: s.remark for s in self.senders.values() if s.remark is not None},

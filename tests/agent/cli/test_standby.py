@@ -124,8 +124,8 @@ async def test_an_edit_is_taken_up_while_it_stands_by(pair: Pair) -> None:
     await pair.said(0, "status")
     former = hashes(pair.database)
     assert former["one"] == former["two"]
-    with pair.other.open("a") as file:
-        file.write('[machines.second]\nkind = "market"\nsegment = "MCX"\n')
+    edited = pair.other.read_text().replace('takeover = "2s"', 'takeover = "3s"')
+    pair.other.write_text(edited + '[machines.second]\nkind = "market"\nsegment = "MCX"\n')
     async with asyncio.timeout(20):
         while hashes(pair.database)["two"] == former["two"]:
             await asyncio.sleep(0.05)
@@ -135,6 +135,8 @@ async def test_an_edit_is_taken_up_while_it_stands_by(pair: Pair) -> None:
         while (result := await pair.says("status")).output.startswith(("STANDBY", "UNKNOWN")):
             await asyncio.sleep(0.05)
     assert "second" in result.output
+    document = json.loads((await pair.says("status", "--json")).output)
+    assert document["machines"]["agent"]["attributes"] == {"waiting_for_restart": ["store.takeover"]}
 
 
 def hashes(database: Database) -> dict[str, str]:
