@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
@@ -12,7 +13,7 @@ from openbell_telegram.notifier import Telegram, TelegramSettings
 from openbell_telegram.wording import LIMIT, text_of
 from pydantic import ValidationError
 
-from agent.api import Action, DeliveryError, NoticeType
+from agent.api import Action, DeliveryError, NoticeReason, NoticeType
 from agent.testing import CANARY, MemoryStore, NotifierContract, Trouble, make_notice, notifier_context
 
 TOKEN = f"12345:{CANARY}"
@@ -185,6 +186,11 @@ def test_the_text_fits_as_telegram_counts_and_keeps_the_link() -> None:
     assert len(text.encode("utf-16-le")) // 2 <= LIMIT
     assert text.endswith("Log in: https://desk.example.com/l/once")
     assert "🔔…\n" in text
+
+
+def test_what_nobody_looks_at_any_more_is_not_said_to_be_over() -> None:
+    notice = replace(make_notice(NoticeType.RECOVERY), reason=NoticeReason.UNWATCHED)
+    assert text_of(notice).splitlines()[0] == "⚪ Not watched: AUTH_REQUIRED · test"
 
 
 def test_a_recovery_says_what_is_over_and_how_long_it_lasted() -> None:

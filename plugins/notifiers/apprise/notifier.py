@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.api import DeliveryError, Notice, NoticeType, NotifierContext, Receipt, Severity
+from agent.api import (
+    DeliveryError,
+    Notice,
+    NoticeReason,
+    NoticeType,
+    NotifierContext,
+    Receipt,
+    Severity,
+)
 from plugins.notifiers.answers import refusal
 from plugins.notifiers.apprise.service import Told, tell
 from plugins.notifiers.apprise.settings import AppriseSettings
@@ -21,6 +29,13 @@ KINDS = {
 """By which services choose colours, signs and sounds."""
 
 TYPE_KINDS = {NoticeType.RECOVERY: "success", NoticeType.TEST: "info"}
+
+
+def kind_of(notice: Notice) -> str:
+    """Whether what is not watched any more is over, nobody knows."""
+    if notice.reason is NoticeReason.UNWATCHED:
+        return KINDS[Severity.UNKNOWN]
+    return TYPE_KINDS.get(notice.type) or KINDS[notice.severity]
 
 
 class AppriseNotifier:
@@ -42,7 +57,7 @@ class AppriseNotifier:
             self._settings.urls[recipient].get_secret_value(),
             title=unmentioning(wording.title),
             body=unmentioning(body_text(wording)),
-            kind=TYPE_KINDS.get(notice.type) or KINDS[notice.severity],
+            kind=kind_of(notice),
         )
         if not told.taken:
             raise self._failure(recipient, told)

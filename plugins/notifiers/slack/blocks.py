@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from agent.api import Notice, NoticeType, Severity
+from agent.api import Notice, NoticeReason, NoticeType, Severity
 from plugins.notifiers.wording import Link, Wording, unmentioning
 
 TEXT_LIMIT = 3_000
@@ -68,8 +68,13 @@ def _operators_text(notice: Notice, wording: Wording) -> list[dict[str, object] 
 
 
 def _heading(notice: Notice, wording: Wording) -> str:
-    mark = _TYPE_MARKS.get(notice.type) or MARKS[notice.severity]
-    return f"{mark} *{_unstarred(escape(wording.title))}*"
+    return f"{_mark(notice)} *{_unstarred(escape(wording.title))}*"
+
+
+def _mark(notice: Notice) -> str:
+    if notice.reason is NoticeReason.UNWATCHED:
+        return MARKS[Severity.UNKNOWN]
+    return _TYPE_MARKS.get(notice.type) or MARKS[notice.severity]
 
 
 def _section(text: str) -> dict[str, object]:

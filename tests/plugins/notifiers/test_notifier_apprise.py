@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from agent.api import DeliveryError, Severity
+from agent.api import DeliveryError, NoticeReason, Severity
 from plugins.notifiers import apprise
 from plugins.notifiers.apprise.settings import AppriseSettings
 
@@ -36,11 +36,12 @@ async def test_a_notice_is_told_with_its_title_its_text_and_apprises_own_kind(
     assert receipt.status == "taken by desk"
     await notifier.send_to("desk", notice_of(severity=Severity.WARNING))
     await notifier.send_to("desk", recovery_of())
-    first, second, third = (request.json for request in receiver.requests)
+    await notifier.send_to("desk", recovery_of(reason=NoticeReason.UNWATCHED))
+    first, *others = (request.json for request in receiver.requests)
     assert first["title"] == "AUTH_REQUIRED (critical): Kite login needed, since 06:00 IST"
     assert "Log in to Kite: http://127.0.0.1:8000/api/auth/login" in first["message"]
     assert first["message"].endswith("Notice 90abcdef")
-    assert [one["type"] for one in (first, second, third)] == ["failure", "warning", "success"]
+    assert [one["type"] for one in (first, *others)] == ["failure", "warning", "success", "warning"]
 
 
 @pytest.mark.parametrize(

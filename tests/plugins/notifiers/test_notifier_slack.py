@@ -177,6 +177,15 @@ async def test_a_bot_tells_a_recovery_in_the_thread_and_edits_the_first_message(
     assert "RECOVERED" in edit.json["text"]
 
 
+@pytest.mark.parametrize(
+    ("reason", "mark"),
+    [(NoticeReason.RECOVERED, ":white_check_mark: "), (NoticeReason.UNWATCHED, ":grey_question: ")],
+)
+def test_the_sign_of_a_recovery_is_for_what_is_known_to_be_over(recovery_of, reason, mark) -> None:
+    told = recovery_of(reason=reason)
+    assert message(told, word(told, zone="UTC", base_url=BASE))["blocks"][0]["text"]["text"].startswith(mark)
+
+
 async def test_what_is_worse_is_shown_in_the_channel_too(receiver, context, notice_of) -> None:
     receiver.replies = [said(receiver, "1.0"), said(receiver, "2.0")]
     notifier = slack(as_bot(receiver), context)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from agent.api import Notice, NoticeType, NotifierContext, Receipt, SecretText, Settings
+from agent.api import Notice, NoticeReason, NotifierContext, Receipt, SecretText, Settings
 
 from .bot import Answer, Bot
 from .memory import Memory
@@ -90,7 +90,7 @@ class Telegram:
         content: dict[str, object] = {
             "chat_id": self._chat,
             "text": text_of(notice),
-            "disable_notification": notice.type is NoticeType.RECOVERY,
+            "disable_notification": notice.reason is NoticeReason.RECOVERED,
             # A preview would have Telegram open the link, and a login link is good for one use.
             "link_preview_options": {"is_disabled": True},
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 
-from agent.api import Notice, NoticeType, Severity
+from agent.api import Notice, NoticeReason, NoticeType, Severity
 
 LIMIT = 4096
 """So many code units of UTF-16 may a message have: https://core.telegram.org/bots/api#sendmessage"""
@@ -21,14 +21,21 @@ SIGNS = {
 
 def text_of(notice: Notice) -> str:
     """What is told, the most important first; what is too long is cut in its middle part alone."""
-    head = f"{SIGNS[notice.severity]} {_type(notice)}{notice.code} · {notice.agent}"
+    head = f"{_sign(notice)} {_type(notice)}{notice.code} · {notice.agent}"
     tail = "\n".join(filter(None, [_since(notice), *map(_machine, notice.machines[:8]), _link(notice)]))
     above, below = _cut(_plain(head), 200), _cut(_plain(tail), 2000)
     left = LIMIT - 2 - _units(above) - _units(below)
     return f"{above}\n{_cut(_plain(notice.message), left)}\n{below}"
 
 
+def _sign(notice: Notice) -> str:
+    is_known = notice.reason is not NoticeReason.UNWATCHED
+    return SIGNS[notice.severity if is_known else Severity.UNKNOWN]
+
+
 def _type(notice: Notice) -> str:
+    if notice.reason is NoticeReason.UNWATCHED:
+        return "Not watched: "
     words = {NoticeType.PROBLEM: "", NoticeType.RECOVERY: "Over: ", NoticeType.REMINDER: "Reminder: "}
     return words.get(notice.type, "Test: ")
 
