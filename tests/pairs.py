@@ -29,10 +29,6 @@ segment = "NSE_EQ"
 kind = "kite-login"
 api_key = "demo"
 api_secret = "demo-secret"
-[notifiers.hook]
-kind = "webhook"
-url = "http://127.0.0.1:9/"
-allow_private = true
 """
 
 
