@@ -155,6 +155,7 @@ class Desk:
 
     async def _own(self) -> None:
         surface, membership = self._surface, self._membership
+        self._follow_the_clock()
         agent = Agent(
             self._blueprint,
             clock=surface.clock,
@@ -179,6 +180,11 @@ class Desk:
             await self._or_stopped(membership.lost())
         finally:
             await self._part(agent, server)
+
+    def _follow_the_clock(self) -> None:
+        """Only an agent that runs follows a clock that is set, and a machine that slept."""
+        self._surface.clock.follow()
+        self._surface.clock.slept()
 
     async def _begin(self, agent: Agent) -> None:
         """An agent that does not come to its work keeps the desk from another that would."""

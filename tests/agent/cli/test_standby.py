@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -137,6 +138,33 @@ async def test_an_edit_is_taken_up_while_it_stands_by(pair: Pair) -> None:
     assert "second" in result.output
     document = json.loads((await pair.says("status", "--json")).output)
     assert document["machines"]["agent"]["attributes"] == {"waiting_for_restart": ["store.takeover"]}
+
+
+class Settable(SystemClock):
+    """One that somebody sets."""
+
+    set_by = timedelta(0)
+
+    def wall(self) -> datetime:
+        return super().wall() + self.set_by
+
+
+async def test_a_clock_that_was_set_while_it_stood_by_counts_from_the_takeover_on(
+    database: Database, tmp_path: Path
+) -> None:
+    (one, _), (two, two_url) = (written(tmp_path, name, database.url) for name in ("one", "two"))
+    clock = Settable()
+    pair = Pair(one, two, "", two_url, database)
+    async with AsyncExitStack() as leaving:
+        await leaving.enter_async_context(serving(load(one, {}), SystemClock()))
+        async with serving(load(two, {}), clock):
+            clock.set_by = timedelta(seconds=40)
+            await leaving.aclose()
+            async with asyncio.timeout(20):
+                while "agent" not in (said := json.loads((await pair.says("status", "--json")).output)):
+                    await asyncio.sleep(0.05)
+            begun = datetime.fromisoformat(said["agent"]["started_at"])
+    assert begun - datetime.now(UTC) > timedelta(0)
 
 
 def hashes(database: Database) -> dict[str, str]:
