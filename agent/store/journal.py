@@ -186,7 +186,12 @@ class Journal(FileHistory):
         if not self._writer.is_running:
             return
         done: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
-        self.append(Entry(written=done.set_result))
+
+        def written(error: StoreError | None) -> None:
+            if not done.done():  # whoever waited may have lost patience
+                done.set_result(error)
+
+        self.append(Entry(written=written))
         await done
 
     async def close(self) -> None:

@@ -46,6 +46,16 @@ async def test_what_was_written_is_read_back_newest_first(journal) -> None:
     assert (rows[0]["at"], rows[0]["before"], rows[0]["subject"]) == (NOON, "LIVE", "lead")
 
 
+async def test_one_that_waits_no_longer_disturbs_nobody(journal) -> None:
+    loop, troubles = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, trouble: troubles.append(trouble))
+    waiting = asyncio.create_task(journal.flush())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await journal.flush()
+    assert (waiting.cancelled(), troubles) == (True, [])
+
+
 async def test_history_is_paged_by_the_id_of_the_last_row(journal) -> None:
     await written(journal, Entry(tuple(edge(str(n)) for n in range(5))))
     first = await journal.history(limit=2)
