@@ -21,7 +21,7 @@ from agent.config import envfile
 from agent.config.credential_text import FormatError
 from agent.config.json_schema import FILE_NAME
 from agent.config.loading import load
-from agent.config.starter import SIMULATED, Answers, configuration, secrets_of
+from agent.config.starter import SIMULATED, Answers, configuration, secrets_of, wants_canaries
 from agent.errors import AgentError, ConfigError
 from agent.registry import load_plugins
 from agent.runtime.credentials.files import rewrite_file
@@ -54,6 +54,10 @@ def init(config: Path, yes: bool, **said: Any) -> None:
     _check_segment(answers.segment)
     _try(config, text, {name: one.example for name, one in secrets_of(answers).items()} | given)
     _write_all(config, text, {name: given.get(name, "") for name in missing})
+    if wants_canaries(answers):
+        click.echo(
+            f"And name instruments of {answers.segment} as `canaries` of the feed; now it has shares of NSE."
+        )
 
 
 def _missing(env: Path, answers: Answers) -> list[str]:

@@ -68,7 +68,8 @@ def done(answer: Answer, agent: Reach) -> Any:
         return body
     faults = "".join(f"; {one['at']}: {one['what']}" for one in body.get("faults", []))
     known = f" (known: {', '.join(body['known'])})" if body.get("known") else ""
-    raise AgentError(f"{agent.url}: {body.get('detail', answer.status)}{known}{faults}")
+    said = str(body.get("detail", answer.status))
+    raise AgentError(f"{agent.url}: {said.rstrip('.') if faults else said}{known}{faults}")
 
 
 class Reach:

@@ -10,6 +10,9 @@ from agent.config.json_schema import DIRECTIVE
 
 SIMULATED = "simulated"
 
+SHARES = frozenset({"NSE_EQ", "NSE_EQ_FNO", "NSE_FO", "BSE_EQ"})
+"""The segments with the hours of shares, which are what a `kite-feed` looks for unless it is told others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
@@ -62,7 +65,7 @@ def _lines(answers: Answers) -> Iterator[str]:
     yield DIRECTIVE
     yield _HEAD.format(name=_quoted(answers.name), environment=answers.environment, port=answers.port)
     keys = _DEMO if answers.environment == SIMULATED else _KITE
-    yield _MACHINES.format(segment=_quoted(answers.segment), **keys)
+    yield _MACHINES.format(segment=_quoted(answers.segment), canaries=_canaries(answers), **keys)
     yield _WHO if answers.notifiers else _NOBODY
     for kind in answers.notifiers:
         yield _NOTIFIERS[kind].format(
@@ -72,6 +75,21 @@ def _lines(answers: Answers) -> Iterator[str]:
             login=_LOGIN if answers.mail_login else "",
         )
     yield _RULES
+
+
+def wants_canaries(answers: Answers) -> bool:
+    """Whether a person has yet to say which instruments must tick."""
+    return answers.segment not in SHARES and not _is_like_ours(answers)
+
+
+def _is_like_ours(answers: Answers) -> bool:
+    return answers.environment == SIMULATED and answers.segment == "MCX"
+
+
+def _canaries(answers: Answers) -> str:
+    if answers.segment in SHARES:
+        return ""
+    return _OUR_FUTURE if _is_like_ours(answers) else _NO_CANARIES.format(segment=answers.segment)
 
 
 def _quoted(text: str) -> str:
@@ -117,11 +135,22 @@ kind = "kite-feed"
 api_key = "{key}"
 stale_after = "10s"                # no tick for so long, while there should be some
 expect = {{ LIVE = "data", PRE_OPEN = "connection", closing_auction = "connection", CLOSED = "nothing" }}
-
+{canaries}
 # A trading process with a ticker of its own reports here; see docs/trading-process.md.
 # [machines.strategy]
 # kind = "pushed-feed"
 # credential = "kite"
+"""
+
+_OUR_FUTURE = """\
+canaries = { GOLD26DECFUT = 108705031 } # these must tick while data is expected
+"""
+
+_NO_CANARIES = """\
+# Canaries must tick while data is expected. Unless said they are shares of NSE, and the feed seems STALE
+# while only {segment} trades: name instruments of it, with their tokens from the broker's list. A future
+# has another token with each contract.
+# canaries = {{ NAME = 123456 }}
 """
 
 _WHO = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.alerts.concerns import Concern, Picture, Watch
 from agent.alerts.recovery import Standing
+from agent.fleet import lost
 from agent.health import self_check
 from agent.health.answer import Evaluation, Problem
 from agent.health.deadlines import Reminder
@@ -73,11 +74,11 @@ def _concern(problem: Problem) -> Concern:
 
 
 def _standings(evaluation: Evaluation) -> tuple[Standing, ...]:
-    """The machines that people mend: not the session, which no one does, nor the agent itself."""
+    """The machines that people mend: not the session, which no one does, nor the agent and its like."""
     return tuple(
         Standing(status.machine.name, status.state, status.since, status.machine.group)
         for status in evaluation.statuses.values()
-        if status.machine.role not in (MARKET, self_check.MACHINE.role)
+        if status.machine.role not in (MARKET, self_check.MACHINE.role, lost.MACHINE.role)
     )
 
 

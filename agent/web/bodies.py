@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from agent.config.wording import remedy
 from agent.web.audit import PERSON
 from agent.web.problems import problem
 
@@ -35,8 +36,8 @@ async def read(request: web.Request, model: type[B]) -> B | web.Response:
     try:
         body = model.model_validate(json.loads(await request.read() or b"{}"))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        faults = [{"at": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in found]
+        found = error.errors(include_url=False)
+        faults = [{"at": ".".join(map(str, one["loc"])), "what": remedy(one, one["input"])} for one in found]
         return problem(422, "The body cannot be used.", faults=faults)
     except (ValueError, RecursionError):
         return problem(400, "The body is not JSON.")

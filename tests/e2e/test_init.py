@@ -16,6 +16,7 @@ import pytest
 
 DEADLINE_S = 30.0
 LIVE = "2026-11-23T10:00:00+05:30"
+EVENING = "2026-11-23T20:00:00+05:30"
 IN_A_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -51,6 +52,23 @@ async def test_without_a_word_it_writes_a_file_that_runs(
     desk = await reach_desk(await start("run", "--at", LIVE), tmp_path)
     await desk.login()
     await desk.live()
+
+
+async def test_a_desk_of_commodities_is_live_in_the_evening_too(
+    call: Callable[..., Any], start: Callable[..., Any], reach_desk: Callable[..., Any], tmp_path: Path
+) -> None:
+    code, said = await call("init", "--port", "0", "--segment", "MCX")
+    assert (code, "canaries" in said) == (0, False)
+    (tmp_path / "agent.d").mkdir()
+    (tmp_path / "agent.d" / "ports.toml").write_text("[simulator]\nport = 0\n")
+    desk = await reach_desk(await start("run", "--at", EVENING), tmp_path)
+    await desk.login()
+    await desk.live()
+
+
+async def test_who_trades_something_else_is_asked_for_its_instruments(call: Callable[..., Any]) -> None:
+    code, said = await call("init", "--segment", "NSE_CD")
+    assert (code, "name instruments of NSE_CD as `canaries`" in said) == (0, True)
 
 
 async def test_a_second_time_it_overwrites_nothing(call: Callable[..., Any], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from agent.store.postgres.connecting import Address, Connection, connect, speaking
+from agent.store.postgres.connecting import Address, Connection, SharedStoreError, connect, speaking
 
 
 class Link:
@@ -16,6 +16,7 @@ class Link:
         self.address = address
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
+        self._is_over = False
 
     @asynccontextmanager
     async def use(self, patience_s: float, *, connect_s: float | None = None) -> AsyncIterator[Connection]:
@@ -33,9 +34,16 @@ class Link:
                 raise
 
     async def _open(self, patience_s: float) -> Connection:
+        self._must_go_on()
         if self._connection is None or self._connection.closed:
             self._connection = await connect(self.address, timeout_s=patience_s)
+            self._must_go_on()
         return self._connection
+
+    def _must_go_on(self) -> None:
+        if self._is_over:
+            self.drop()
+            raise SharedStoreError(f"{self.address.place}: this agent is ending")
 
     def hang_up(self) -> None:
         """Whoever waits for the server now hears that it is gone."""
@@ -47,6 +55,11 @@ class Link:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.pgconn.finish()
+
+    def end(self) -> None:
+        """Close it for good: whoever comes late is refused."""
+        self._is_over = True
+        self.drop()
 
     @property
     def connection(self) -> Connection | None:

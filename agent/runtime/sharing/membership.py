@@ -208,7 +208,7 @@ class Membership:
         await self._supervisor.stop()
         self.has_begun = False
         for link in links:
-            link.drop()
+            link.end()
         await self._history.close()
         await self.journal.close()
         self._lock.release()

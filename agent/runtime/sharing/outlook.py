@@ -97,8 +97,9 @@ class Outlook:
         """Whoever waits for the store now hears that it is gone."""
         self._link.hang_up()
 
-    def drop(self) -> None:
-        self._link.drop()
+    def end(self) -> None:
+        """Look no more."""
+        self._link.end()
 
     async def _read(self, since: datetime | None) -> FleetRows:
         async with self._link.use(PATIENCE_S) as connection:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import reduce
 from urllib.parse import urlsplit, urlunsplit
 
 from agent import __version__
@@ -16,7 +18,7 @@ from agent.config.blueprint import Blueprint
 from agent.fleet.rows import AgentRow, Role
 from agent.fleet.word import packed, word_of
 from agent.health.document import HealthDocument
-from agent.model import Incident
+from agent.model import Incident, Json
 from agent.runtime.sharing.clocks import Clocks
 from agent.store.postgres import pulse
 from agent.store.postgres.agents import Facts, beat, end, holder_of_name, reconfigured, register
@@ -31,8 +33,21 @@ OWN = {"name", "server", "data", "store", "simulator", "telemetry"}
 
 def config_hash(blueprint: Blueprint) -> str:
     """The same for agents that watch the same in the same way; secrets are no part of it."""
-    text = blueprint.settings.model_dump_json(exclude=OWN)
+    values = blueprint.settings.model_dump(mode="json", exclude=OWN)
+    secrets = sorted(filter(None, blueprint.secrets), key=len, reverse=True)
+    text = json.dumps(_without(values, secrets))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _without(value: Json, secrets: Sequence[str]) -> Json:
+    """The value with what is secret in its texts taken out."""
+    if isinstance(value, dict):
+        return {key: _without(inner, secrets) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without(inner, secrets) for inner in value]
+    if isinstance(value, str):
+        return reduce(lambda text, secret: text.replace(secret, "…"), secrets, value)
+    return value
 
 
 def seen_from_elsewhere(url: str) -> str:

@@ -92,11 +92,18 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
             line.shutdown(socket.SHUT_RDWR)
 
 
-async def connect(address: Address, *, timeout_s: float = CONNECT_S) -> Connection:
+async def connect(
+    address: Address,
+    *,
+    timeout_s: float = CONNECT_S,
+    isolation: psycopg.IsolationLevel = psycopg.IsolationLevel.READ_COMMITTED,
+    read_only: bool | None = None,
+) -> Connection:
     """A connection in autocommit, after so long at most for each host of the address.
 
-    Raises `SharedStoreError`. Where there are several hosts, each has as long as psycopg waits for a silent
-    one at least, or those behind it are never asked.
+    Its transactions are isolated so, whatever the database is set to. Raises `SharedStoreError`. Where
+    there are several hosts, each has as long as psycopg waits for a silent one at least, or those behind
+    it are never asked.
 
     Nothing is prepared on the server and nothing set for the session, so that a pooler may stand between.
     """
@@ -104,6 +111,7 @@ async def connect(address: Address, *, timeout_s: float = CONNECT_S) -> Connecti
     settings = {name: value for name, value in SETTINGS.items() if name not in given}
     host_s = max(LEAST_S, ceil(timeout_s))
     settings.setdefault("connect_timeout", str(host_s))
+    cancels = _cancels()
     try:
         async with asyncio.timeout(timeout_s if address.hosts == 1 else (host_s + SPARE_S) * address.hosts):
             connection = await Connection.connect(
@@ -111,16 +119,25 @@ async def connect(address: Address, *, timeout_s: float = CONNECT_S) -> Connecti
             )
     except (psycopg.Error, OSError) as error:
         raise explain(address, error) from error
-    connection.address = address
+    try:
+        connection.address = address
+        _heed(cancels)
+        _must_suit(connection)
+        await connection.set_isolation_level(isolation)
+        await connection.set_read_only(read_only)
+    except BaseException:
+        connection.pgconn.finish()
+        raise
+    return connection
+
+
+def _must_suit(connection: Connection) -> None:
     told = connection.info.parameter_status
-    problem = too_old(address, connection.info.server_version) or unreadable(
-        address, told("DateStyle"), told("IntervalStyle")
+    problem = too_old(connection.address, connection.info.server_version) or unreadable(
+        connection.address, told("DateStyle"), told("IntervalStyle")
     )
     if problem is not None:
-        await connection.close()
         raise problem
-    await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
-    return connection
 
 
 @contextmanager
@@ -129,13 +146,32 @@ def speaking(connection: Connection, patience_s: float = PATIENCE_S) -> Iterator
 
     To cancel the task instead would have psycopg wait for the server once more.
     """
+    cancels = _cancels()
     late = asyncio.get_running_loop().call_later(patience_s, connection.hang_up)
     try:
         yield
     except (psycopg.Error, OSError) as error:
+        _heed(cancels)
         raise connection.explain(error) from error
+    else:
+        _heed(cancels)
     finally:
         late.cancel()
+
+
+def _cancels() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
+
+
+def _heed(cancels: int) -> None:
+    """End a task that was cancelled since then, where the driver kept that to itself.
+
+    Its older versions may give an answer, or an error of their own, in place of a cancellation; a task
+    that is to end would then go on, and connect anew behind the back of whoever ended it.
+    """
+    if _cancels() > cancels:
+        raise asyncio.CancelledError
 
 
 @asynccontextmanager

@@ -32,9 +32,11 @@ class SharedHistory:
         self._turn = asyncio.Lock()
         self._failures = 0
         self._failure: SharedStoreError | None = None
+        self._is_over = False
 
     async def close(self) -> None:
-        """End the connection; another question makes a new one."""
+        """End it for good: whoever asks late is refused."""
+        self._is_over = True
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
@@ -140,10 +142,17 @@ class SharedHistory:
             return [await fetch(connection, asked, self.desk, *values) for asked, values in questions]
 
     async def _ready(self) -> Connection:
-        if self._connection is not None and not self._connection.closed:
-            return self._connection
-        connection = await connect(self.address)
-        await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
-        await connection.set_read_only(True)
-        self._connection = connection
-        return connection
+        self._must_go_on()
+        if self._connection is None or self._connection.closed:
+            self._connection = await connect(
+                self.address, isolation=psycopg.IsolationLevel.REPEATABLE_READ, read_only=True
+            )
+            self._must_go_on()
+        return self._connection
+
+    def _must_go_on(self) -> None:
+        if self._is_over:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.pgconn.finish()
+            raise SharedStoreError(f"{self.address.place}: this agent is ending")

@@ -192,6 +192,24 @@ async def post(desk: WebDesk, path: str, token: str, **headers: str) -> int:
     return (await desk.browser.get(desk.url + path, method="POST", json={}, headers=more)).status
 
 
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        ({"duration": "30h", "code": "A"}, {"who": None, "why": None, "duration": 'expected at most "1d"'}),
+        ({"duration": "soon", "code": "A", "who": "ann", "why": "x"}, {"duration": 'such as "10s"'}),
+        ({"duration": "1h", "who": "ann", "why": "x"}, {"": "name a rule, a code, a machine or a group"}),
+    ],
+)
+async def test_what_cannot_be_used_in_a_body_is_said_in_words_for_people(
+    desk: WebDesk, body: dict[str, str], faults: dict[str, str | None]
+) -> None:
+    answer = await desk.browser.get(desk.url + SILENCES, method="POST", json=body, headers=CONTROL)
+    assert answer.status == 422
+    found = {one["at"]: one["what"] for one in json.loads(answer.text)["faults"]}
+    assert found.keys() == faults.keys()
+    assert [said for at, said in faults.items() if said is not None and said not in found[at]] == [], found
+
+
 async def test_steering_without_end_is_held_up_and_only_that_caller_is(desk: WebDesk) -> None:
     token = CONTROL["Authorization"].removeprefix("Bearer ")
     statuses = [await post(desk, SILENCES, token) for _ in range(STEERS_AT_ONCE + 1)]

@@ -359,7 +359,7 @@ async def test_an_agent_starts_without_the_store_and_joins_it_later_with_all_tha
         cluster.start()
         await eventually(lambda: agent.sent == ["n.desk"])
         assert member.tenure.role is Role.OWNER
-        assert member.trouble() is None
+        await eventually(lambda: member.trouble() is None)
         assert [one.id for one in await member.journal.letters()] == ["n.desk"]
         await member.end()
 
