@@ -124,11 +124,13 @@ def _step(
     reason = decide(before.told, found, hidden=hidden, is_acknowledged=moment.is_acknowledged, now=now)
     if reason is None:
         return _eased(replace(before, waiting=None), found), None
-    thread = telling.wait(before, is_end=reason is NoticeReason.RECOVERED, now=now)
+    is_end = reason is NoticeReason.RECOVERED
+    is_seen = is_end and _lacks(moment, before, group) is None
+    thread = telling.wait(before, is_end=is_end, is_seen=is_seen, now=now)
     until = _held_until(thread, found, paths, reason, now)
     if until is not None and until > now:
         return thread, None
-    if reason is NoticeReason.RECOVERED:
+    if is_end:
         return Thread(), _end(moment, thread, group)
     return _tell(moment, thread, found.concern, reason)
 
@@ -167,8 +169,8 @@ def _end(moment: _Moment, thread: Thread, group: str | None) -> Draft | None:
     told, waiting = thread.told, thread.waiting
     if told is None:
         return None
-    incident, watch = moment.incident, moment.picture.watch
-    lacks = watch.lacks(told.rule, group, told.machines) if watch is not None else None
+    incident, was_seen = moment.incident, waiting is not None and waiting.is_seen
+    lacks = None if was_seen else _lacks(moment, thread, group)
     return Draft(
         reason=NoticeReason.RECOVERED if lacks is None else NoticeReason.UNWATCHED,
         group=group,
@@ -178,6 +180,11 @@ def _end(moment: _Moment, thread: Thread, group: str | None) -> Draft | None:
         ended_at=waiting.since if waiting is not None else moment.now,
         lacks=lacks,
     )
+
+
+def _lacks(moment: _Moment, thread: Thread, group: str | None) -> str | None:
+    told, watch = thread.told, moment.picture.watch
+    return watch.lacks(told.rule, group, told.machines) if told is not None and watch is not None else None
 
 
 def _tell(

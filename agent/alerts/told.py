@@ -33,10 +33,13 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A change that is not told yet, and since when it is there."""
+    """A change that is not told yet, and since when it is there. `is_seen` is whether all that had found
+    the problem was still there to see it end.
+    """
 
     since: datetime
     is_end: bool
+    is_seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,12 @@ class Thread:
         return self.told.code if self.told is not None else None
 
 
-def wait(thread: Thread, *, is_end: bool, now: datetime) -> Thread:
+def wait(thread: Thread, *, is_end: bool, is_seen: bool, now: datetime) -> Thread:
     """A change is there; it has been since its first sign, while it is of the same kind."""
     waiting = thread.waiting
     if waiting is not None and waiting.is_end == is_end:
         return thread
-    return replace(thread, waiting=Waiting(since=now, is_end=is_end))
+    return replace(thread, waiting=Waiting(since=now, is_end=is_end, is_seen=is_seen))
 
 
 def ease(thread: Thread, severity: Severity) -> Thread:

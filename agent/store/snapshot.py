@@ -160,11 +160,14 @@ def _unpack_told(read: dict[str, Any] | None) -> Told | None:
 
 
 def _pack_waiting(waiting: Waiting | None) -> list[object] | None:
-    return None if waiting is None else [waiting.since.isoformat(), waiting.is_end]
+    return None if waiting is None else [waiting.since.isoformat(), waiting.is_end, waiting.is_seen]
 
 
 def _unpack_waiting(read: list[Any] | None) -> Waiting | None:
-    return None if read is None else Waiting(since=datetime.fromisoformat(read[0]), is_end=bool(read[1]))
+    if read is None:
+        return None
+    since, is_end, *more = read
+    return Waiting(since=datetime.fromisoformat(since), is_end=bool(is_end), is_seen=any(more))
 
 
 def _pack_incident(incident: Incident | None) -> object:

@@ -142,6 +142,26 @@ def test_the_end_of_what_nobody_looks_at_any_more_is_no_recovery(watch, lacks) -
     assert draft.lacks == lacks
 
 
+@pytest.mark.parametrize(
+    ("at_its_end", "reason"),
+    [
+        pytest.param(frozenset({"feed"}), R.RECOVERED, id="it was seen to end"),
+        pytest.param(frozenset(), R.UNWATCHED, id="it was not"),
+    ],
+)
+def test_an_end_that_waits_for_the_morning_is_told_as_what_it_was(at_its_end, reason) -> None:
+    desk = Desk(route(quiet=NIGHT), now=EVENING)
+    light = concern(severity=Severity.WARNING, machines=frozenset({"feed"}))
+    desk.now -= timedelta(hours=1)
+    desk.see(light)
+    desk.watch = Watch(at_its_end, RULES)
+    assert desk.see(after=3700) == []
+    desk.watch = Watch(frozenset(), RULES)
+    in_s = desk.in_s()
+    assert in_s is not None
+    assert desk.see(after=in_s) == [(reason, "FEED_STALE", "chat")]
+
+
 def test_it_is_the_machine_that_was_seen_last_that_counts() -> None:
     desk = Desk()
     desk.see(concern(machines=frozenset({"feed"})))

@@ -50,7 +50,7 @@ def test_everything_comes_back() -> None:
     )
     threads = {
         ("chat", None): Thread(told),
-        ("phone", "alpha"): Thread(None, Waiting(since=NOON, is_end=False)),
+        ("phone", "alpha"): Thread(None, Waiting(since=NOON, is_end=True, is_seen=True)),
     }
     known = Known(threads, frozenset({("feed-stale", None), ("feed-stale", "alpha")}))
     course = Course(told.incident, "FEED_STALE")
