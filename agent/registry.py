@@ -35,6 +35,8 @@ SCOPES = ("public", "read", "control", "push")
 
 _PATH = re.compile(r"(/([a-z0-9][a-z0-9._-]*|\{[a-z][a-z0-9_]*\}))*", re.IGNORECASE)
 
+Vet = Callable[[Mapping[str, object]], object]
+
 RESERVED_KINDS = frozenset({"agent"})
 
 
@@ -100,9 +102,10 @@ class Installed:
 
 @dataclass
 class _Offers:
-    """What one plugin registers; kept only if all of its hooks went well."""
+    """What one plugin registers; kept only if all of its hooks went well. `vet` refuses what is no rule."""
 
     plugin: str
+    vet: Vet
     machines: dict[str, MachineKind] = field(default_factory=dict)
     notifiers: dict[str, NotifierKind] = field(default_factory=dict)
     rules: list[OfferedRule] = field(default_factory=list)
@@ -140,6 +143,7 @@ class _Offers:
     def rule(
         self, rule: Mapping[str, object], *, before: str | None = None, after: str | None = None
     ) -> None:
+        self.vet(rule)
         self.rules.append(OfferedRule(dict(rule), before, after, self.plugin))
 
     def route(
@@ -175,7 +179,8 @@ class _Offers:
 class Registry:
     """All that the loaded plugins offer, and the list of those installed."""
 
-    def __init__(self) -> None:
+    def __init__(self, vet: Vet = dict) -> None:
+        self._vet = vet
         self.machines: dict[str, MachineKind] = {}
         self.notifiers: dict[str, NotifierKind] = {}
         self.rules: list[OfferedRule] = []
@@ -219,7 +224,7 @@ class Registry:
         self._pluggy.register(plugin, name)
         self._refuse_unknown_hooks(plugin)
         _refuse_other_api(plugin)
-        offers = _Offers(name)
+        offers = _Offers(name, self._vet)
         for hook, register in (
             ("openbell_state_machines", offers.machine),
             ("openbell_notifiers", offers.notifier),
@@ -250,13 +255,14 @@ class Registry:
             self.commands.setdefault(command.name or "", command)
 
 
-def load_plugins(enable: Sequence[str] = (), refused: str | None = None) -> Registry:
+def load_plugins(enable: Sequence[str] = (), refused: str | None = None, *, vet: Vet = dict) -> Registry:
     """Load the built-in plugins and the installed ones that `enable` names; list all the others.
 
     A name that is not installed is listed as failed, like a plugin that cannot be imported, and
-    like each installed one where `refused` says why none is to be imported.
+    like each installed one where `refused` says why none is to be imported. `vet` raises for a rule that is
+    none; it costs its plugin.
     """
-    registry = Registry()
+    registry = Registry(vet)
     for name, module in BUILT_IN.items():
         registry.packages[name] = module
         registry.load(name, lambda m=module: importlib.import_module(m), origin="built in", version=None)  # type: ignore[misc]

@@ -17,9 +17,9 @@ from agent.config.complaints import Missing, complain, suggest
 from agent.config.fragments import fingerprint
 from agent.config.positions import place as place_of
 from agent.config.reading import Document, read
-from agent.config.schema import AgentSettings, MachineTable, NotifierTable
+from agent.config.schema import AgentSettings, MachineTable, NotifierTable, RuleTable
 from agent.config.secrets import open_files, resolve
-from agent.errors import ConfigError
+from agent.errors import ConfigError, PluginError
 from agent.fence import called
 from agent.health.rules import MARKET
 from agent.model import Machine
@@ -53,8 +53,18 @@ def load(
         _put(values, place, value)
     settings = _settings(document, values)
     refused = refuse((path.parent / settings.data).resolve())
-    registry = load_plugins(settings.plugins.enable, refused)
+    registry = load_plugins(settings.plugins.enable, refused, vet=_vet)
     return replace(_Binding(document, settings, registry).blueprint(secrets), fingerprint=seen)
+
+
+def _vet(rule: Mapping[str, object]) -> None:
+    """Raises `PluginError` for what a plugin offers as a rule and is none."""
+    try:
+        RuleTable.model_validate(rule)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise PluginError(f"its rule {rule.get('id')!r} is none: {where}: {fault['msg']}") from None
 
 
 def _put(values: dict[str, Any], place: tuple[str, ...], value: Any) -> None:

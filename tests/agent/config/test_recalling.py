@@ -123,6 +123,19 @@ def test_a_plugin_that_names_a_place_by_no_text_keeps_nobody_from_starting(loade
     assert recall(loaded(without=True), remember(here.registry, None)).rules == here.rules
 
 
+def test_a_release_whose_rule_is_none_costs_the_plugin_and_not_the_start(
+    loaded: Loaded, tmp_path: Path
+) -> None:
+    here = loaded()
+    text = remember(here.registry, None)
+    (tmp_path / "site/stranger_vaults.py").write_text(PLUGIN.replace('"for": "3s"', '"fro": "three seconds"'))
+    del sys.modules["stranger_vaults"]
+    bare = loaded()
+    listed = bare.registry.plugins["vaults"]
+    assert (listed.state, "'vault-ill' is none: fro: " in str(listed.error)) == ("failed", True)
+    assert recall(bare, text).rules == here.rules
+
+
 def test_it_goes_with_the_desk_to_another_agent() -> None:
     assert not KEY.startswith(PRIVATE)
 
