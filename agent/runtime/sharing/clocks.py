@@ -28,12 +28,17 @@ class Clocks:
         """By how much this machine's clock is ahead of the database's."""
 
     async def compare(self, connection: Connection) -> None:
-        """Ask the database for the time; it is taken to have answered half-way."""
-        asked_at = self._clock.wall()
+        """Ask the database for the time; it is taken to have answered half-way.
+
+        Where this machine's clock was set meanwhile, or the machine slept, the next turn asks anew.
+        """
+        asked_at, asked_s = self._clock.wall(), self._clock.monotonic()
         cursor = await connection.execute("SELECT clock_timestamp()")
         row = await cursor.fetchone()
         answered_at = self._clock.wall()
         assert row is not None  # noqa: S101 - for the type checker: it selects one row
+        if self._was_set(asked_at, asked_s):
+            return
         self.offset = asked_at + (answered_at - asked_at) / 2 - row[0].astimezone(UTC)
         self._compared_at = answered_at, self._clock.monotonic()
 
@@ -51,9 +56,12 @@ class Clocks:
         if self._compared_at is None:
             return True
         wall, monotonic = self._compared_at
-        passed_s = self._clock.monotonic() - monotonic
-        was_set = abs(self._clock.wall() - wall - timedelta(seconds=passed_s)) > STEP_LIMIT
-        return was_set or passed_s >= EVERY_S
+        return self._was_set(wall, monotonic) or self._clock.monotonic() - monotonic >= EVERY_S
+
+    def _was_set(self, wall: datetime, monotonic: float) -> bool:
+        """Since these were read, together."""
+        passed = timedelta(seconds=self._clock.monotonic() - monotonic)
+        return abs(self._clock.wall() - wall - passed) > STEP_LIMIT
 
     def must_agree(self, address: Address) -> None:
         """Raises `SharedStoreError` where they are too far apart to begin."""

@@ -53,6 +53,23 @@ async def test_a_drift_is_seen_a_minute_later_and_a_clock_that_was_set_at_once(c
     assert clocks.offset != former
 
 
+async def test_a_machine_that_sleeps_between_question_and_answer_asks_again(connections: Any) -> None:
+    class Sleepy(Moved):
+        readings = 0
+
+        def wall(self) -> datetime:
+            self.readings += 1
+            return super().wall() + (timedelta(0) if self.readings < 4 else timedelta(minutes=10))
+
+    connection, clock = await connections(), Sleepy()
+    clocks = Clocks(clock)
+    clock.readings = 2  # the next reading is before the sleep
+    await clocks.follow(connection)
+    assert (clocks.offset, clocks.trouble) == (timedelta(0), None)
+    await clocks.follow(connection)
+    assert abs(clocks.offset - timedelta(minutes=10)) < NEAR
+
+
 @pytest.mark.parametrize(
     ("off", "said"),
     [
