@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import weakref
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -14,24 +15,53 @@ R = TypeVar("R")
 _Job = Callable[[], None]
 
 
+class _Crew:
+    """The threads themselves, which do not keep their pool alive."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.size = 0
+        self.busy = 0
+
+    def grow(self) -> None:
+        self.size += 1
+        threading.Thread(target=self._work, name=f"{self.name}-{self.size}", daemon=True).start()
+
+    def dismiss(self) -> None:
+        """Each ends after what it does now."""
+        for _ in range(self.size):
+            self.jobs.put(None)
+
+    def _work(self) -> None:
+        while True:
+            job = self.jobs.get()
+            if job is None:
+                return
+            self.busy += 1
+            try:
+                job()
+            finally:
+                self.busy -= 1
+                del job  # or what was called would live for as long as nothing else is
+
+
 class Threads:
     """At most `size` threads, made when needed; what waits longer than its caller is dropped.
 
     The standard library's pool joins its threads at exit, so that one blocked probe would keep
-    the agent from ending; these do not.
+    the agent from ending; these do not. They end once nobody has the pool any more.
     """
 
     def __init__(self, name: str, size: int = 4) -> None:
-        self._name = name
         self._size = size
-        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        self._started = 0
-        self._busy = 0
+        self._crew = _Crew(name)
+        weakref.finalize(self, self._crew.dismiss).atexit = False
 
     @property
     def busy(self) -> int:
         """How many threads are in a call now."""
-        return self._busy
+        return self._crew.busy
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a blocking call in the pool; cancelling the caller leaves the call to end by itself."""
@@ -48,24 +78,11 @@ class Threads:
             else:
                 _tell(loop, answer, result, None)
 
-        self._jobs.put(job)
-        self._grow()
+        crew = self._crew
+        crew.jobs.put(job)
+        if crew.size < self._size and crew.busy + crew.jobs.qsize() > crew.size:
+            crew.grow()
         return await answer
-
-    def _grow(self) -> None:
-        if self._started < self._size and self._busy + self._jobs.qsize() > self._started:
-            self._started += 1
-            name = f"{self._name}-{self._started}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
-
-    def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
-            self._busy += 1
-            try:
-                job()
-            finally:
-                self._busy -= 1
 
 
 def _tell(

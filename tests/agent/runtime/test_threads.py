@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -63,3 +64,24 @@ async def test_a_call_whose_caller_left_before_it_began_is_dropped() -> None:
     await asyncio.gather(first, second, return_exceptions=True)
     assert await threads.run(lambda: "next") == "next"
     assert called == []
+
+
+async def test_the_threads_of_a_pool_that_nobody_has_any_more_end() -> None:
+    def left() -> list[str]:
+        return [one.name for one in threading.enumerate() if one.name.startswith("forgotten-")]
+
+    class Owner:
+        def __init__(self) -> None:
+            self.threads = Threads("forgotten", 2)
+
+        def call(self) -> None:
+            """What is called last holds its owner."""
+
+    owner = Owner()
+    await asyncio.gather(*(owner.threads.run(owner.call) for _ in range(4)))
+    assert left()
+    del owner
+    gc.collect()
+    async with asyncio.timeout(10):
+        while left():
+            await asyncio.sleep(0.01)
