@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import web, web_app
 
 from agent.clock import Clock
 from agent.config.schema import Server
@@ -75,3 +75,13 @@ class Site:
         self.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        _forget_handlers()
+
+
+def _forget_handlers() -> None:
+    """Have aiohttp let go of what it keeps for quick reference of all applications there ever were: each
+    holds an agent, and one process may run several of them in turn.
+    """
+    kept = getattr(web_app, "_cached_build_middleware", None)
+    if kept is not None:
+        kept.cache_clear()
