@@ -2,7 +2,7 @@
 
 import { element, fill, part, say, sign } from "../page/parts.js";
 import { answering, fleet, stateOf } from "./fleet.js";
-import { STATES } from "./words.js";
+import { plural, STATES } from "./words.js";
 
 const chosen = { states: new Set(), group: "", find: "" };
 let redraw = () => {};
@@ -57,7 +57,7 @@ export function drawChoice(shown) {
   for (const [state, look] of Object.entries(STATES)) drawState(state, look, count(state));
   drawGroups();
   const all = fleet.desks.size;
-  say(part("chosen"), shown === all ? `${all} desks` : `${shown} of ${all} desks`);
+  say(part("chosen"), shown === all ? plural(all, "desk") : `${shown} of ${plural(all, "desk")}`);
 }
 
 const boxes = new Map();

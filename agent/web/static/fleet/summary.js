@@ -36,7 +36,8 @@ function present() {
   const counts = ["critical", "unknown", "warning"].map((state) => [state, count(state)]).filter(([, some]) => some);
   const watched = desks.filter((one) => !one.ended).length;
   if (counts.length === 0) {
-    return { ...STATES.well, loud: false, headline: `All ${plural(watched, "desk")} are well`, message: openWords(incidents) };
+    const calm = { 0: "No desk is watched", 1: "The one desk is well" }[watched] ?? `All ${watched} desks are well`;
+    return { ...STATES.well, loud: false, headline: calm, message: openWords(incidents) };
   }
   const [worst] = counts[0];
   const troubled = counts.reduce((sum, [, some]) => sum + some, 0);
