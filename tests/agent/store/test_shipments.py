@@ -53,7 +53,7 @@ class Desk:
 
     def __init__(self, path: Path, run: str | None = "run-1") -> None:
         self.calls = 0
-        self.journal = Journal(path, patience_s=0.0, run=run)
+        self.journal = Journal(path, patience_s=1.0, run=run)  # the former one's look at the file may last
         self.journal.on_shipment = self._count
         self.journal.open()
         self.journal.start()
